@@ -1,0 +1,1 @@
+"""What every process agrees on: config, log, errors, names, jobs, messages, bus, daemon."""
