@@ -1,0 +1,1 @@
+"""Tables, one module per noun, with their queries, sessions and migrations."""
