@@ -1,0 +1,1 @@
+"""The domain: what may happen to an instance, and what an event means."""

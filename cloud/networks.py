@@ -1,0 +1,156 @@
+"""Networks, as their owners and the operator keep them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from sqlalchemy.orm import Session
+
+from cloud import policy
+from cloud.context import Caller, Cloud
+from cloud.policy import Operation
+from common import names
+from common.errors import Conflict, Invalid, NotFound
+from db import networks, ports
+from db.networks import Filter, Network, NicMode, Subnet
+from db.sorting import Order
+
+MTU = 1500
+
+
+@dataclass(frozen=True)
+class NetworkSpec:
+    """A new network; what it is on the nodes is the operator's to say."""
+
+    name: str
+    description: str = ""
+    shared: bool = False
+    external: bool = False
+    is_default: bool = False
+    enabled: bool = True
+    mode: NicMode = NicMode.BRIDGED
+    #: the bridge, or the routing table of a routed one
+    link: str | None = None
+    mtu: int = MTU
+
+
+@dataclass(frozen=True)
+class NetworkChange:
+    """What an update changes; None leaves a thing as it is."""
+
+    name: str | None = None
+    description: str | None = None
+    shared: bool | None = None
+    external: bool | None = None
+    is_default: bool | None = None
+    enabled: bool | None = None
+
+
+@dataclass(frozen=True)
+class NetworkView:
+    """A network with its subnets."""
+
+    network: Network
+    subnets: Sequence[Subnet]
+
+
+def create(cloud: Cloud, caller: Caller, spec: NetworkSpec) -> NetworkView:
+    """Make a network; raises Forbidden, or Invalid without a link: what it is on the nodes."""
+    policy.require(caller, Operation.NETWORK_WRITE)
+    if spec.link is None:
+        raise Invalid("provider:physical_network: missing; it names the bridge on the nodes")
+    now = cloud.clock()
+    with cloud.sessions.begin() as db:
+        network = Network(
+            id=names.new_id(),
+            name=spec.name,
+            description=spec.description,
+            project_id=caller.project_id or None,
+            shared=spec.shared,
+            external=spec.external,
+            is_default=spec.is_default,
+            enabled=spec.enabled,
+            mode=spec.mode,
+            link=spec.link,
+            mtu=spec.mtu,
+            created_at=now,
+            updated_at=now,
+        )
+        db.add(network)
+    return NetworkView(network, ())
+
+
+def get(cloud: Cloud, caller: Caller, network_id: str) -> NetworkView:
+    """Give a network that the caller may see; raises NotFound."""
+    policy.require(caller, Operation.NETWORK_READ)
+    with cloud.sessions.read() as db:
+        network = visible(networks.get(db, network_id), caller, network_id)
+        return NetworkView(network, networks.subnets_of(db, [network.id]).get(network.id, ()))
+
+
+def page(
+    cloud: Cloud, caller: Caller, wanted: Filter, *, limit: int, marker: str | None = None, orders: Sequence[Order] = ()
+) -> Sequence[NetworkView]:
+    """List networks that the caller may see, after the one with the id `marker`; raises Invalid if there is none."""
+    policy.require(caller, Operation.NETWORK_READ)
+    if not policy.allows(caller.roles, Operation.NETWORK_READ_ALL):
+        wanted = replace(wanted, project_id=caller.project_id)
+    with cloud.sessions.read() as db:
+        after = None
+        if marker is not None:
+            after = networks.get(db, marker)
+            if after is None or not _sees(caller, after):
+                raise Invalid(f"marker: there is no network {marker}")
+        found = networks.page(db, wanted, limit=limit, orders=orders, after=after)
+        subnets: Mapping[str, Sequence[Subnet]] = networks.subnets_of(db, [network.id for network in found])
+        return [NetworkView(network, subnets.get(network.id, ())) for network in found]
+
+
+def update(cloud: Cloud, caller: Caller, network_id: str, change: NetworkChange) -> NetworkView:
+    """Change what can be changed under the servers that are in it; raises NotFound, Forbidden or Conflict."""
+    policy.require(caller, Operation.NETWORK_WRITE)
+    with cloud.sessions.begin() as db:
+        network = visible(networks.lock(db, network_id), caller, network_id)
+        for key, value in vars(change).items():
+            if value is not None:
+                setattr(network, key, value)
+        network.updated_at = cloud.clock()
+        return NetworkView(network, networks.subnets_of(db, [network_id]).get(network_id, ()))
+
+
+def delete(cloud: Cloud, caller: Caller, network_id: str) -> None:
+    """Delete a network with its subnets; raises NotFound, Forbidden, or Conflict while it has ports."""
+    policy.require(caller, Operation.NETWORK_WRITE)
+    with cloud.sessions.begin() as db:
+        network = visible(networks.lock(db, network_id), caller, network_id)
+        subnets = networks.lock_subnets(db, [network_id])
+        if ports.any_in(db, network_id):
+            raise Conflict(f"network {network_id} has ports; delete these, or their servers, first")
+        for subnet in subnets:
+            db.delete(subnet)
+        db.flush()
+        db.delete(network)
+
+
+def visible(network: Network | None, caller: Caller, network_id: str) -> Network:
+    """Give the network back if the caller may know of it; raises NotFound."""
+    if network is None or not _sees(caller, network):
+        raise NotFound(f"there is no network {network_id}")
+    return network
+
+
+def usable(db: Session, caller: Caller, network_id: str) -> Network:
+    """Give a network that the caller may have ports in; raises NotFound or Conflict."""
+    network = visible(networks.get(db, network_id), caller, network_id)
+    if not network.enabled:
+        raise Conflict(f"network {network_id} is down")
+    return network
+
+
+def _sees(caller: Caller, network: Network) -> bool:
+    return (
+        network.shared
+        or network.project_id == caller.project_id
+        or policy.allows(caller.roles, Operation.NETWORK_READ_ALL)
+    )

@@ -1,0 +1,244 @@
+"""Subnets: the addresses that a network's guests may have."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from cloud import addresses, networks, policy
+from cloud.addresses import Cidr, Ip
+from cloud.context import Caller, Cloud
+from cloud.policy import Operation
+from common import names
+from common.errors import Conflict, Invalid, NotFound
+from db import free_ranges, ports
+from db import networks as rows
+from db.networks import Ipv6Mode, Subnet, SubnetFilter
+from db.sorting import Order
+
+MOST_NAMESERVERS = 5
+MOST_ROUTES = 20
+_SLAAC_PREFIX = 64
+#: pools of more than this could not be told apart from a mistake
+_MOST_POOLS = 50
+
+
+@dataclass(frozen=True)
+class Pool:
+    """A range of addresses, both ends in it."""
+
+    start: Ip
+    end: Ip
+
+
+@dataclass(frozen=True)
+class Route:
+    """A route that guests are told."""
+
+    destination: Cidr
+    nexthop: Ip
+
+
+@dataclass(frozen=True)
+class SubnetSpec:
+    """A new subnet."""
+
+    network_id: str
+    cidr: Cidr
+    name: str = ""
+    description: str = ""
+    #: None: none; with `first_is_gateway`, the prefix's first address
+    gateway: Ip | None = None
+    first_is_gateway: bool = True
+    dhcp: bool = True
+    ipv6_mode: Ipv6Mode | None = None
+    nameservers: tuple[Ip, ...] = ()
+    routes: tuple[Route, ...] = ()
+    #: None: every address that a guest may have
+    pools: tuple[Pool, ...] | None = None
+
+
+@dataclass(frozen=True)
+class SubnetChange:
+    """What an update changes; None leaves a thing as it is."""
+
+    name: str | None = None
+    description: str | None = None
+    dhcp: bool | None = None
+    nameservers: tuple[Ip, ...] | None = None
+    routes: tuple[Route, ...] | None = None
+
+
+def create(cloud: Cloud, caller: Caller, spec: SubnetSpec) -> Subnet:
+    """Make a subnet in a network; raises NotFound, Forbidden, Invalid, or Conflict where it overlaps another."""
+    policy.require(caller, Operation.NETWORK_WRITE)
+    gateway = _gateway(spec)
+    pools = _pools(spec, gateway)
+    _check(spec, gateway)
+    now = cloud.clock()
+    with cloud.sessions.begin() as db:
+        network = networks.visible(rows.lock(db, spec.network_id), caller, spec.network_id)
+        for other in rows.subnets_of(db, [network.id]).get(network.id, ()):
+            if ipaddress.ip_network(other.cidr).overlaps(spec.cidr):
+                raise Conflict(f"cidr: {spec.cidr} overlaps {other.cidr} of subnet {other.id}")
+        subnet = Subnet(
+            id=names.new_id(),
+            network_id=network.id,
+            name=spec.name,
+            description=spec.description,
+            project_id=network.project_id,
+            cidr=str(spec.cidr),
+            version=spec.cidr.version,
+            gateway=str(gateway) if gateway is not None else None,
+            dhcp=spec.dhcp,
+            ipv6_mode=spec.ipv6_mode,
+            nameservers=[str(ip) for ip in spec.nameservers],
+            routes=[_route(route) for route in spec.routes],
+            pools=[{"start": str(_ip(spec.cidr, low)), "end": str(_ip(spec.cidr, high))} for low, high in pools],
+            created_at=now,
+            updated_at=now,
+        )
+        db.add(subnet)
+        db.flush()
+        if spec.ipv6_mode is not Ipv6Mode.SLAAC:
+            free_ranges.fill(db, subnet.id, pools)
+    return subnet
+
+
+def get(cloud: Cloud, caller: Caller, subnet_id: str) -> Subnet:
+    """Give a subnet of a network that the caller may see; raises NotFound."""
+    policy.require(caller, Operation.NETWORK_READ)
+    with cloud.sessions.read() as db:
+        subnet = rows.subnet(db, subnet_id)
+        network = rows.get(db, subnet.network_id) if subnet is not None else None
+        return _visible(subnet, network, caller, subnet_id)
+
+
+def page(
+    cloud: Cloud,
+    caller: Caller,
+    wanted: SubnetFilter,
+    *,
+    limit: int,
+    marker: str | None = None,
+    orders: Sequence[Order] = (),
+) -> Sequence[Subnet]:
+    """List subnets of networks that the caller may see; raises Invalid for a marker that is none of them."""
+    policy.require(caller, Operation.NETWORK_READ)
+    if not policy.allows(caller.roles, Operation.NETWORK_READ_ALL):
+        wanted = replace(wanted, project_id=caller.project_id)
+    with cloud.sessions.read() as db:
+        after = None
+        if marker is not None:
+            after = rows.subnet(db, marker)
+            network = rows.get(db, after.network_id) if after is not None else None
+            try:
+                _visible(after, network, caller, marker)
+            except NotFound as err:
+                raise Invalid(f"marker: {err}") from err
+        return rows.subnet_page(db, wanted, limit=limit, orders=orders, after=after)
+
+
+def update(cloud: Cloud, caller: Caller, subnet_id: str, change: SubnetChange) -> Subnet:
+    """Change what guests are told from now on; raises NotFound, Forbidden or Invalid."""
+    policy.require(caller, Operation.NETWORK_WRITE)
+    with cloud.sessions.begin() as db:
+        subnet = rows.lock_subnet(db, subnet_id)
+        network = rows.get(db, subnet.network_id) if subnet is not None else None
+        subnet = _visible(subnet, network, caller, subnet_id)
+        for key in ("name", "description", "dhcp"):
+            value = getattr(change, key)
+            if value is not None:
+                setattr(subnet, key, value)
+        if change.nameservers is not None:
+            _check_nameservers(change.nameservers)
+            subnet.nameservers = [str(ip) for ip in change.nameservers]
+        if change.routes is not None:
+            _check_routes(change.routes, addresses.cidr(subnet))
+            subnet.routes = [_route(route) for route in change.routes]
+        subnet.updated_at = cloud.clock()
+        return subnet
+
+
+def delete(cloud: Cloud, caller: Caller, subnet_id: str) -> None:
+    """Delete a subnet; raises NotFound, Forbidden, or Conflict while somebody has an address of it."""
+    policy.require(caller, Operation.NETWORK_WRITE)
+    with cloud.sessions.begin() as db:
+        subnet = rows.lock_subnet(db, subnet_id)
+        network = rows.get(db, subnet.network_id) if subnet is not None else None
+        subnet = _visible(subnet, network, caller, subnet_id)
+        if ports.any_address_in(db, subnet_id):
+            raise Conflict(f"subnet {subnet_id} has addresses in use; delete their ports, or servers, first")
+        db.delete(subnet)
+
+
+def _visible(subnet: Subnet | None, network: rows.Network | None, caller: Caller, subnet_id: str) -> Subnet:
+    try:
+        networks.visible(network, caller, subnet_id)
+    except NotFound as err:
+        raise NotFound(f"there is no subnet {subnet_id}") from err
+    if subnet is None:
+        raise NotFound(f"there is no subnet {subnet_id}")
+    return subnet
+
+
+def _gateway(spec: SubnetSpec) -> Ip | None:
+    if spec.gateway is not None or not spec.first_is_gateway:
+        return spec.gateway
+    pool = addresses.whole_pool(spec.cidr, None)
+    return _ip(spec.cidr, pool[0][0]) if spec.cidr.num_addresses > 1 else None
+
+
+def _pools(spec: SubnetSpec, gateway: Ip | None) -> list[tuple[int, int]]:
+    if spec.pools is None:
+        return addresses.whole_pool(spec.cidr, gateway)
+    if len(spec.pools) > _MOST_POOLS:
+        raise Invalid(f"allocation_pools: {_MOST_POOLS} at most")
+    usable = addresses.whole_pool(spec.cidr, None)[0]
+    found: list[tuple[int, int]] = []
+    for pool in sorted(spec.pools, key=lambda pool: int(pool.start)):
+        low, high = int(pool.start), int(pool.end)
+        if pool.start not in spec.cidr or pool.end not in spec.cidr or not usable[0] <= low <= high <= usable[1]:
+            raise Invalid(f"allocation_pools: {pool.start} to {pool.end} is no range of {spec.cidr}")
+        if gateway is not None and low <= int(gateway) <= high:
+            raise Conflict(f"allocation_pools: {pool.start} to {pool.end} has the gateway {gateway} in it")
+        if found and low <= found[-1][1]:
+            raise Conflict("allocation_pools: they overlap")
+        if found and low == found[-1][1] + 1:
+            found[-1] = (found[-1][0], high)  # free ranges do not touch
+        else:
+            found.append((low, high))
+    return found
+
+
+def _check(spec: SubnetSpec, gateway: Ip | None) -> None:
+    if spec.ipv6_mode is not None and spec.cidr.version != 6:
+        raise Invalid("ipv6_address_mode: the subnet is IPv4's")
+    if spec.ipv6_mode is Ipv6Mode.SLAAC and spec.cidr.prefixlen != _SLAAC_PREFIX:
+        raise Invalid(f"cidr: guests make addresses of a /{_SLAAC_PREFIX} alone")
+    if gateway is not None and gateway.version != spec.cidr.version:
+        raise Invalid(f"gateway_ip: {gateway} is not of the subnet's IP version")
+    _check_nameservers(spec.nameservers)
+    _check_routes(spec.routes, spec.cidr)
+
+
+def _check_nameservers(nameservers: Sequence[Ip]) -> None:
+    if len(nameservers) > MOST_NAMESERVERS:
+        raise Invalid(f"dns_nameservers: {MOST_NAMESERVERS} at most")
+
+
+def _check_routes(routes: Sequence[Route], prefix: Cidr) -> None:
+    if len(routes) > MOST_ROUTES:
+        raise Invalid(f"host_routes: {MOST_ROUTES} at most")
+    for route in routes:
+        if route.destination.version != prefix.version or route.nexthop.version != prefix.version:
+            raise Invalid(f"host_routes: {route.destination} via {route.nexthop} is not of the subnet's IP version")
+
+
+def _route(route: Route) -> dict[str, str]:
+    return {"destination": str(route.destination), "nexthop": str(route.nexthop)}
+
+
+def _ip(prefix: Cidr, number: int) -> Ip:
+    return ipaddress.IPv4Address(number) if prefix.version == 4 else ipaddress.IPv6Address(number)
