@@ -1,0 +1,1 @@
+"""The REST APIs: HTTP in, one call into cloud, HTTP out."""

@@ -1,0 +1,119 @@
+"""apiserver's command line: gunicorn in this process, each worker with its own database pool and submitter."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from pathlib import Path
+
+import click
+import flask
+from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
+from gunicorn.workers.base import Worker
+from prometheus_client import multiprocess, values
+
+from apiserver import service
+from apiserver.settings import ApiSettings
+from common import config
+from common import log as logs
+
+_METRICS = "PROMETHEUS_MULTIPROC_DIR"
+
+
+@click.command()
+@click.option(
+    "--config", "path", type=click.Path(path_type=Path), help="Configuration file; /etc/syros/syros.toml if it exists."
+)
+def main(path: Path | None) -> None:
+    """Serve the REST APIs."""
+    try:
+        conf = config.Config.read(path, os.environ)
+        settings = conf.section("api", ApiSettings)
+        logging = conf.section("log", config.Log)
+        logs.set_up(level=logging.level, form=logging.format)
+        service.build(conf)  # what can't be meant is said now, once, and not by each worker
+    except (config.ConfigError, ValueError) as err:
+        raise click.ClickException(str(err)) from err
+    Gunicorn(conf, settings, metrics_folder=_share_metrics()).run()
+
+
+class Gunicorn(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
+    """gunicorn, told by our configuration instead of its own."""
+
+    def __init__(self, conf: config.Config, settings: ApiSettings, *, metrics_folder: Path) -> None:
+        self._conf = conf
+        self._metrics_folder = metrics_folder
+        self._settings = settings
+        self._service: service.Service | None = None
+        super().__init__()
+
+    def load_config(self) -> None:
+        """Translate our settings into gunicorn's."""
+        settings = self._settings
+        options: dict[str, object] = {
+            "bind": f"{_bracketed(settings.host)}:{settings.port}",
+            "worker_class": "gthread",
+            "workers": settings.workers,
+            "threads": settings.threads,
+            "timeout": settings.request_timeout,
+            "graceful_timeout": settings.stop_patience,
+            "keepalive": 75,
+            "control_socket_disable": True,
+            "proc_name": "syros-apiserver",
+            "logger_class": "apiserver.gunicorn_log.Quiet",
+            "post_worker_init": self._start,
+            "worker_exit": self._stop,
+            "child_exit": _forget_metrics,
+            "on_exit": self._clean,
+        }
+        for name, value in options.items():
+            if name in self.cfg.settings:  # older releases lack the control socket
+                self.cfg.set(name, value)
+
+    def load(self) -> flask.Flask:
+        """Make the app; this runs in the worker, after the fork."""
+        self._service = service.build(self._conf)
+        return self._service.app
+
+    def _start(self, _worker: Worker) -> None:
+        if self._service is not None:
+            self._service.start()
+
+    def _stop(self, _arbiter: Arbiter, _worker: Worker) -> None:
+        if self._service is not None:
+            self._service.stop()
+
+    def _clean(self, _arbiter: Arbiter) -> None:
+        _empty(self._metrics_folder)
+        with contextlib.suppress(OSError):  # something of somebody else's is in it
+            self._metrics_folder.rmdir()
+
+
+def _share_metrics() -> Path:
+    """Have the workers write their counters where each can read them all; give the folder."""
+    folder = Path(os.environ.get(_METRICS) or tempfile.mkdtemp(prefix="syros-metrics-"))
+    folder.mkdir(parents=True, exist_ok=True)
+    _empty(folder)
+    os.environ[_METRICS] = str(folder)
+    # decided when prometheus_client was imported, before the folder was known
+    values.ValueClass = values.get_value_class()  # type: ignore[no-untyped-call]  # it is half typed
+    return folder
+
+
+def _empty(folder: Path) -> None:
+    for file in folder.glob("*.db"):
+        file.unlink(missing_ok=True)
+
+
+def _forget_metrics(_arbiter: Arbiter, worker: Worker) -> None:
+    multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]  # it is half typed
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,257 @@
+"""Bodies that make or change a network, a subnet or a port: JSON in, what cloud/ takes out."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+
+from apiserver.validation import Body
+from cloud.addresses import Cidr, Ip
+from cloud.networks import NetworkChange, NetworkSpec
+from cloud.ports import FixedIp, PortChange, PortSpec
+from cloud.subnets import Pool, Route, SubnetChange, SubnetSpec
+from common.errors import Invalid
+from db.networks import Ipv6Mode, NicMode
+
+_MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
+_LINK = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,14}")
+_NETWORK = ("name", "description", "admin_state_up", "shared", "router:external", "is_default")
+_MTU = (1280, 9216)
+#: members of a network that clients send and that have to say nothing, with what they may say
+_NETWORK_NEUTRAL: dict[str, tuple[object, ...]] = {
+    "port_security_enabled": (False, None),
+    "availability_zone_hints": ([], ["nova"], None),
+    "dns_domain": ("", None),
+    "vlan_transparent": (False, None),
+    "qos_policy_id": (None,),
+    "provider:segmentation_id": (None,),
+}
+_PORT_NEUTRAL: dict[str, tuple[object, ...]] = {
+    "security_groups": ([], None),
+    "port_security_enabled": (False, None),
+    "allowed_address_pairs": ([], None),
+    "extra_dhcp_opts": ([], None),
+    "binding:vnic_type": ("normal", None),
+    "binding:profile": ({}, None),
+    "binding:host_id": ("", None),
+    "dns_name": ("", None),
+    "dns_domain": ("", None),
+    "qos_policy_id": (None,),
+    "device_id": ("", None),
+    "device_owner": ("", None),
+}
+
+
+def network(body: Body) -> NetworkSpec:
+    """Read a new network; raises Invalid."""
+    given = body.nested("network")
+    given.only(
+        *_NETWORK,
+        "project_id",
+        "tenant_id",
+        "mtu",
+        "provider:network_type",
+        "provider:physical_network",
+        *_NETWORK_NEUTRAL,
+    )
+    _refuse(given, _NETWORK_NEUTRAL)
+    kind = given.maybe_text("provider:network_type")
+    if kind not in (None, "flat"):
+        raise Invalid("provider:network_type: flat is the only one served: a bridge that is on every node")
+    link = given.maybe_text("provider:physical_network", longest=15)
+    if link is not None and not _LINK.fullmatch(link):
+        raise Invalid("provider:physical_network: the name of a bridge on the nodes is expected")
+    return NetworkSpec(
+        name=given.maybe_text("name") or "",
+        description=given.maybe_text("description") or "",
+        shared=given.boolean("shared", default=False),
+        external=given.boolean("router:external", default=False),
+        is_default=given.boolean("is_default", default=False),
+        enabled=given.boolean("admin_state_up", default=True),
+        mode=NicMode.BRIDGED,
+        link=link,
+        mtu=given.maybe_integer("mtu", least=_MTU[0], most=_MTU[1]) or NetworkSpec.mtu,
+    )
+
+
+def network_change(body: Body) -> NetworkChange:
+    """Read a change of a network; raises Invalid."""
+    given = body.nested("network")
+    given.only(*_NETWORK)
+    return NetworkChange(
+        name=given.maybe_text("name"),
+        description=given.maybe_text("description"),
+        shared=_maybe_flag(given, "shared"),
+        external=_maybe_flag(given, "router:external"),
+        is_default=_maybe_flag(given, "is_default"),
+        enabled=_maybe_flag(given, "admin_state_up"),
+    )
+
+
+def subnet(body: Body) -> SubnetSpec:
+    """Read a new subnet; raises Invalid."""
+    given = body.nested("subnet")
+    given.only(
+        "network_id",
+        "name",
+        "description",
+        "cidr",
+        "ip_version",
+        "gateway_ip",
+        "enable_dhcp",
+        "ipv6_address_mode",
+        "ipv6_ra_mode",
+        "allocation_pools",
+        "dns_nameservers",
+        "host_routes",
+        "project_id",
+        "tenant_id",
+    )
+    prefix = _cidr(given.text("cidr", longest=64), "subnet.cidr")
+    if given.integer("ip_version", least=4, most=6) != prefix.version:
+        raise Invalid(f"subnet.ip_version: {prefix} is of another version")
+    return SubnetSpec(
+        network_id=given.text("network_id", longest=36, shortest=1),
+        cidr=prefix,
+        name=given.maybe_text("name") or "",
+        description=given.maybe_text("description") or "",
+        gateway=_maybe_ip(given, "gateway_ip"),
+        # null says that there is none
+        first_is_gateway="gateway_ip" not in given.keys(),  # noqa: SIM118  # a body is no dict
+        dhcp=given.boolean("enable_dhcp", default=True),
+        ipv6_mode=_ipv6_mode(given),
+        nameservers=_ips(given, "dns_nameservers"),
+        routes=_routes(given),
+        pools=_pools(given) if given.has("allocation_pools") else None,
+    )
+
+
+def subnet_change(body: Body) -> SubnetChange:
+    """Read a change of a subnet; raises Invalid."""
+    given = body.nested("subnet")
+    given.only("name", "description", "enable_dhcp", "dns_nameservers", "host_routes")
+    return SubnetChange(
+        name=given.maybe_text("name"),
+        description=given.maybe_text("description"),
+        dhcp=_maybe_flag(given, "enable_dhcp"),
+        nameservers=_ips(given, "dns_nameservers") if given.has("dns_nameservers") else None,
+        routes=_routes(given) if given.has("host_routes") else None,
+    )
+
+
+def port(body: Body) -> PortSpec:
+    """Read a new port; raises Invalid."""
+    given = body.nested("port")
+    given.only(
+        "network_id",
+        "name",
+        "description",
+        "mac_address",
+        "admin_state_up",
+        "fixed_ips",
+        "project_id",
+        "tenant_id",
+        *_PORT_NEUTRAL,
+    )
+    _refuse(given, _PORT_NEUTRAL)
+    mac = given.maybe_text("mac_address", longest=17)
+    if mac is not None and (not _MAC.fullmatch(mac.lower()) or int(mac[:2], 16) & 1):
+        raise Invalid("port.mac_address: six pairs of hex digits with colons are expected, of a single interface")
+    return PortSpec(
+        network_id=given.text("network_id", longest=36, shortest=1),
+        name=given.maybe_text("name") or "",
+        description=given.maybe_text("description") or "",
+        mac=mac.lower() if mac is not None else None,
+        enabled=given.boolean("admin_state_up", default=True),
+        fixed_ips=_fixed_ips(given) if given.has("fixed_ips") else None,
+    )
+
+
+def port_change(body: Body) -> PortChange:
+    """Read a change of a port; raises Invalid."""
+    given = body.nested("port")
+    given.only("name", "description", "admin_state_up", *_PORT_NEUTRAL)
+    _refuse(given, _PORT_NEUTRAL)
+    return PortChange(
+        name=given.maybe_text("name"),
+        description=given.maybe_text("description"),
+        enabled=_maybe_flag(given, "admin_state_up"),
+    )
+
+
+def _refuse(given: Body, neutral: dict[str, tuple[object, ...]]) -> None:
+    for key, values in neutral.items():
+        if given.has(key) and given.raw(key) not in values:
+            raise Invalid(f"{key}: it is not served yet; leave it out")
+
+
+def _maybe_flag(given: Body, key: str) -> bool | None:
+    return given.boolean(key) if given.has(key) else None
+
+
+def _ipv6_mode(given: Body) -> Ipv6Mode | None:
+    address = given.maybe_text("ipv6_address_mode", longest=32)
+    advertised = given.maybe_text("ipv6_ra_mode", longest=32)
+    word = address or advertised
+    if address and advertised and address != advertised:
+        raise Invalid("subnet.ipv6_ra_mode: it has to be what ipv6_address_mode is")
+    if word is None:
+        return None
+    if word not in list(Ipv6Mode):
+        raise Invalid(f"subnet.ipv6_address_mode: {', '.join(Ipv6Mode)} is expected")
+    return Ipv6Mode(word)
+
+
+def _fixed_ips(given: Body) -> tuple[FixedIp, ...]:
+    found = []
+    for each in given.nested_list("fixed_ips"):
+        each.only("subnet_id", "ip_address")
+        fixed = FixedIp(each.maybe_text("subnet_id", longest=36, shortest=1), _maybe_ip(each, "ip_address"))
+        if fixed == FixedIp():
+            raise Invalid("port.fixed_ips: each names a subnet_id, an ip_address, or both")
+        found.append(fixed)
+    return tuple(found)
+
+
+def _pools(given: Body) -> tuple[Pool, ...]:
+    return tuple(
+        Pool(_ip(each.text("start", longest=64), "start"), _ip(each.text("end", longest=64), "end"))
+        for each in given.nested_list("allocation_pools")
+    )
+
+
+def _routes(given: Body) -> tuple[Route, ...]:
+    if not given.has("host_routes"):
+        return ()
+    return tuple(
+        Route(
+            _cidr(each.text("destination", longest=64), "host_routes.destination"),
+            _ip(each.text("nexthop", longest=64), "host_routes.nexthop"),
+        )
+        for each in given.nested_list("host_routes")
+    )
+
+
+def _ips(given: Body, key: str) -> tuple[Ip, ...]:
+    return tuple(_ip(text, key) for text in given.texts(key, longest=64)) if given.has(key) else ()
+
+
+def _maybe_ip(given: Body, key: str) -> Ip | None:
+    return _ip(given.text(key, longest=64), key) if given.has(key) else None
+
+
+def _ip(text: str, key: str) -> Ip:
+    try:
+        found = ipaddress.ip_address(text)
+    except ValueError as err:
+        raise Invalid(f"{key}: an address is expected") from err
+    if "%" in text:
+        raise Invalid(f"{key}: an address with a zone means nothing here")
+    return found
+
+
+def _cidr(text: str, key: str) -> Cidr:
+    try:
+        return ipaddress.ip_network(text)
+    except ValueError as err:
+        raise Invalid(f"{key}: a prefix such as 192.0.2.0/24 is expected, without bits beyond it") from err

@@ -1,0 +1,140 @@
+"""Shapes of the Network API's bodies, and its faults, for its documentation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from flask_restx import Model, fields
+
+LOOK_FAULTS = {401: "No valid token", 404: "There is none"}
+LIST_FAULTS = {400: "A parameter can't be meant", 401: "No valid token"}
+CHANGE_FAULTS = {
+    400: "The body can't be meant",
+    401: "No valid token",
+    403: "Not allowed",
+    404: "There is none",
+    409: "It is in use, or taken, or none is left",
+}
+
+_QUERY = {
+    "limit": "How many, at most",
+    "marker": "The id of the last item of the page before",
+    "id": "An id; may be given several times",
+    "name": "A name; may be given several times",
+    "project_id": "A project's id",
+    "fields": "A member of the answer's items; may be given several times",
+    "sort_key": "A key to sort by; may be given several times",
+    "sort_dir": "asc or desc",
+}
+
+
+def query(*more: str) -> Mapping[str, str]:
+    """Describe the parameters of a list, with filters of its own."""
+    return _QUERY | dict.fromkeys(more, "Only those with this")
+
+
+_TIMES = {"created_at": fields.DateTime, "updated_at": fields.DateTime}
+_NETWORK = Model(
+    "NetworkBody",
+    {
+        "id": fields.String,
+        "name": fields.String,
+        "description": fields.String,
+        "project_id": fields.String,
+        "admin_state_up": fields.Boolean,
+        "status": fields.String(enum=["ACTIVE", "DOWN"]),
+        "shared": fields.Boolean,
+        "router:external": fields.Boolean,
+        "is_default": fields.Boolean(description="Servers that name no network get this one"),
+        "mtu": fields.Integer,
+        "subnets": fields.List(fields.String),
+        "provider:network_type": fields.String(description="For operators: flat"),
+        "provider:physical_network": fields.String(description="For operators: the bridge on the nodes"),
+        **_TIMES,
+    },
+)
+NETWORK = Model("Network", {"network": fields.Nested(_NETWORK)})
+NETWORKS = Model("Networks", {"networks": fields.List(fields.Nested(_NETWORK))})
+_NEW_NETWORK = Model(
+    "NewNetworkBody",
+    {
+        "name": fields.String,
+        "description": fields.String,
+        "admin_state_up": fields.Boolean,
+        "shared": fields.Boolean,
+        "router:external": fields.Boolean,
+        "is_default": fields.Boolean,
+        "mtu": fields.Integer,
+        "provider:network_type": fields.String(enum=["flat"]),
+        "provider:physical_network": fields.String(example="br0"),
+    },
+)
+NEW_NETWORK = Model("NewNetwork", {"network": fields.Nested(_NEW_NETWORK, required=True)})
+
+_POOL = Model("AllocationPool", {"start": fields.String, "end": fields.String})
+_ROUTE = Model("HostRoute", {"destination": fields.String, "nexthop": fields.String})
+_SUBNET_WORDS = {
+    "name": fields.String,
+    "description": fields.String,
+    "network_id": fields.String,
+    "cidr": fields.String(example="192.0.2.0/24"),
+    "ip_version": fields.Integer(enum=[4, 6]),
+    "gateway_ip": fields.String,
+    "enable_dhcp": fields.Boolean,
+    "ipv6_address_mode": fields.String(enum=["slaac", "dhcpv6-stateful", "dhcpv6-stateless"]),
+    "allocation_pools": fields.List(fields.Nested(_POOL)),
+    "dns_nameservers": fields.List(fields.String),
+    "host_routes": fields.List(fields.Nested(_ROUTE)),
+}
+_SUBNET = Model("SubnetBody", {"id": fields.String, **_SUBNET_WORDS, **_TIMES})
+SUBNET = Model("Subnet", {"subnet": fields.Nested(_SUBNET)})
+SUBNETS = Model("Subnets", {"subnets": fields.List(fields.Nested(_SUBNET))})
+_NEW_SUBNET = Model("NewSubnetBody", _SUBNET_WORDS)
+NEW_SUBNET = Model("NewSubnet", {"subnet": fields.Nested(_NEW_SUBNET, required=True)})
+
+_FIXED_IP = Model("FixedIp", {"subnet_id": fields.String, "ip_address": fields.String})
+_PORT_WORDS = {
+    "name": fields.String,
+    "description": fields.String,
+    "network_id": fields.String,
+    "mac_address": fields.String,
+    "admin_state_up": fields.Boolean,
+    "fixed_ips": fields.List(fields.Nested(_FIXED_IP)),
+}
+_PORT = Model(
+    "PortBody",
+    {
+        "id": fields.String,
+        **_PORT_WORDS,
+        "project_id": fields.String,
+        "status": fields.String(enum=["ACTIVE", "DOWN"]),
+        "device_id": fields.String(description="The server that has it"),
+        "device_owner": fields.String,
+        **_TIMES,
+    },
+)
+PORT = Model("Port", {"port": fields.Nested(_PORT)})
+PORTS = Model("Ports", {"ports": fields.List(fields.Nested(_PORT))})
+_NEW_PORT = Model("NewPortBody", _PORT_WORDS)
+NEW_PORT = Model("NewPort", {"port": fields.Nested(_NEW_PORT, required=True)})
+
+ALL = (
+    _NETWORK,
+    NETWORK,
+    NETWORKS,
+    _NEW_NETWORK,
+    NEW_NETWORK,
+    _POOL,
+    _ROUTE,
+    _SUBNET,
+    SUBNET,
+    SUBNETS,
+    _NEW_SUBNET,
+    NEW_SUBNET,
+    _FIXED_IP,
+    _PORT,
+    PORT,
+    PORTS,
+    _NEW_PORT,
+    NEW_PORT,
+)

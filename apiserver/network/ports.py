@@ -1,0 +1,101 @@
+"""Ports: list, show, make, change and delete."""
+
+from __future__ import annotations
+
+import flask
+
+from apiserver import answers, docs, validation
+from apiserver.network import bodies, models, views
+from apiserver.network.resource import Resource
+from cloud import ports
+from common.errors import Invalid
+from db.ports import Filter, Port
+
+_SORT_KEYS = {
+    "id": Port.id,
+    "name": Port.name,
+    "network_id": Port.network_id,
+    "mac_address": Port.mac,
+    "admin_state_up": Port.enabled,
+    "created_at": Port.created_at,
+    "updated_at": Port.updated_at,
+}
+_ATTACHED = {"ACTIVE": True, "DOWN": False}
+
+
+class Ports(Resource):
+    """The project's ports."""
+
+    @docs.operation(gives=models.PORTS, query=models.query("network_id", "device_id"), faults=models.LIST_FAULTS)
+    def get(self) -> flask.Response:
+        """List ports, oldest first."""
+        page = self.page()
+        found = ports.page(
+            self.cloud,
+            self.caller,
+            self._wanted(),
+            limit=page.limit,
+            marker=page.marker,
+            orders=self.orders(_SORT_KEYS),
+        )
+        return answers.json(self.listed("ports", [views.port(each) for each in found], page))
+
+    @docs.operation(body=models.NEW_PORT, gives=models.PORT, status=201, faults=models.CHANGE_FAULTS)
+    def post(self) -> flask.Response:
+        """Make a port, for a server that is created later."""
+        made = ports.create(self.cloud, self.caller, bodies.port(self.body()))
+        return answers.json({"port": views.port(made)}, 201)
+
+    def _wanted(self) -> Filter:
+        args = flask.request.args
+        ips, subnet_ids = self._fixed_ips()
+        mac = args.get("mac_address")
+        devices = self.texts("device_id")
+        # what has no device has an empty id
+        loose = devices == [""]
+        return Filter(
+            project_id=self.owner(),
+            ids=self.texts("id"),
+            names=self.texts("name"),
+            network_ids=self.texts("network_id"),
+            instance_ids=None if loose else devices,
+            mac=mac.lower() if mac is not None else None,
+            enabled=self.flag("admin_state_up"),
+            ips=ips,
+            subnet_ids=subnet_ids,
+            attached=False if loose else _ATTACHED.get(args.get("status", "")),
+        )
+
+    def _fixed_ips(self) -> tuple[list[str] | None, list[str] | None]:
+        """Read `fixed_ips=ip_address=…` and `fixed_ips=subnet_id=…`, as clients write it, and the plain forms."""
+        ips, subnet_ids = self.texts("ip_address") or [], self.texts("subnet_id") or []
+        for text in self.texts("fixed_ips") or []:
+            key, _, value = text.partition("=")
+            if key == "ip_address":
+                ips.append(value)
+            elif key == "subnet_id":
+                subnet_ids.append(value)
+            else:
+                raise Invalid(f"fixed_ips: ip_address= or subnet_id= is expected, not {validation.printable(key)}")
+        return ips or None, subnet_ids or None
+
+
+class OnePort(Resource):
+    """One port."""
+
+    @docs.operation(gives=models.PORT, faults=models.LOOK_FAULTS)
+    def get(self, port_id: str) -> flask.Response:
+        """Show a port."""
+        return answers.json({"port": self.chosen(views.port(ports.get(self.cloud, self.caller, port_id)))})
+
+    @docs.operation(body=models.NEW_PORT, gives=models.PORT, faults=models.CHANGE_FAULTS)
+    def put(self, port_id: str) -> flask.Response:
+        """Change what is said of a port."""
+        found = ports.update(self.cloud, self.caller, port_id, bodies.port_change(self.body()))
+        return answers.json({"port": views.port(found)})
+
+    @docs.operation(status=204, faults=models.CHANGE_FAULTS)
+    def delete(self, port_id: str) -> flask.Response:
+        """Delete a port that no server has."""
+        ports.delete(self.cloud, self.caller, port_id)
+        return answers.empty(204)

@@ -1,0 +1,30 @@
+"""The Network API's routes."""
+
+from __future__ import annotations
+
+from apiserver.network import models, networks, ports, subnets, surroundings, versions
+from apiserver.routing import Route, Service
+
+SERVICE = Service(
+    name="network",
+    description="Networks, their subnets, and the ports of servers in them",
+    prefixes=("/network",),
+    routes=(
+        Route("", versions.Versions),
+        Route("/", versions.Versions),
+        Route("/v2.0", versions.Resources),
+        Route("/v2.0/", versions.Resources),
+        Route("/v2.0/networks", networks.Networks),
+        Route("/v2.0/networks/<network_id>", networks.OneNetwork),
+        Route("/v2.0/subnets", subnets.Subnets),
+        Route("/v2.0/subnets/<subnet_id>", subnets.OneSubnet),
+        Route("/v2.0/ports", ports.Ports),
+        Route("/v2.0/ports/<port_id>", ports.OnePort),
+        Route("/v2.0/extensions", surroundings.Extensions),
+        Route("/v2.0/extensions/<alias>", surroundings.Extension),
+        Route("/v2.0/floatingips", surroundings.FloatingIps),
+        Route("/v2.0/routers", surroundings.Routers),
+        Route("/v2.0/security-groups", surroundings.SecurityGroups),
+    ),
+    models=models.ALL,
+)

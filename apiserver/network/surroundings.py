@@ -1,0 +1,91 @@
+"""What clients look for around networks, and what of it there is not yet: extensions, and lists that are empty."""
+
+from __future__ import annotations
+
+import flask
+
+from apiserver import answers, docs
+from apiserver.network import models
+from apiserver.network.resource import Document, Resource
+from common.errors import NotFound
+
+_UPDATED = "2026-01-01T00:00:00Z"
+#: extensions of the Network API that are served, by alias
+EXTENSIONS = {
+    "external-net": ("Neutron external network", "Adds external network attribute to network resource"),
+    "provider": ("Provider Network", "What a network is on the nodes, for operators"),
+    "net-mtu": ("Network MTU", "Provides MTU attribute for a network resource"),
+    "pagination": ("Pagination support", "Lists are paged by limit and marker"),
+    "sorting": ("Sorting support", "Lists are sorted by sort_key and sort_dir"),
+    "project-id": ("project_id field enabled", "Resources have project_id"),
+    "standard-attr-timestamp": ("Resource timestamps", "Resources have created_at and updated_at"),
+    "standard-attr-description": ("standard-attr-description", "Resources have a description"),
+}
+
+
+class Extensions(Resource):
+    """What is served beyond the core."""
+
+    @docs.operation(faults={401: "No valid token"})
+    def get(self) -> flask.Response:
+        """List the extensions."""
+        return answers.json({"extensions": [_extension(alias) for alias in EXTENSIONS]})
+
+
+class Extension(Resource):
+    """One extension."""
+
+    @docs.operation(faults=models.LOOK_FAULTS)
+    def get(self, alias: str) -> flask.Response:
+        """Show an extension."""
+        if alias not in EXTENSIONS:
+            raise NotFound(f"there is no extension {alias}")
+        return answers.json({"extension": _extension(alias)})
+
+
+class _Nothing(Resource):
+    """A list that clients ask for whether or not there is such a thing."""
+
+    key = ""
+
+    def _none(self) -> flask.Response:
+        self.caller  # noqa: B018  # whoever has no project has no list either
+        return answers.json({self.key: []})
+
+
+class FloatingIps(_Nothing):
+    """Addresses that move between servers."""
+
+    key = "floatingips"
+
+    @docs.operation(faults={401: "No valid token"})
+    def get(self) -> flask.Response:
+        """List floating IPs: there are none so far."""
+        return self._none()
+
+
+class Routers(_Nothing):
+    """Routers between networks."""
+
+    key = "routers"
+
+    @docs.operation(faults={401: "No valid token"})
+    def get(self) -> flask.Response:
+        """List routers: there are none so far."""
+        return self._none()
+
+
+class SecurityGroups(_Nothing):
+    """Rules on what reaches a port."""
+
+    key = "security_groups"
+
+    @docs.operation(faults={401: "No valid token"})
+    def get(self) -> flask.Response:
+        """List security groups: there are none so far, and nothing is filtered."""
+        return self._none()
+
+
+def _extension(alias: str) -> Document:
+    name, description = EXTENSIONS[alias]
+    return {"alias": alias, "name": name, "description": description, "updated": _UPDATED, "links": []}

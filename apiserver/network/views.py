@@ -1,0 +1,100 @@
+"""Networks, subnets and ports as clients read them."""
+
+from __future__ import annotations
+
+from apiserver import times
+from apiserver.network.resource import Document
+from cloud.networks import NetworkView
+from cloud.ports import PortView
+from db.networks import NicMode, Subnet
+
+#: what the nodes make of a network, in the Network API's words: there are no tags, and a link is all there is
+_PROVIDER_TYPES = {NicMode.BRIDGED: "flat", NicMode.ROUTED: "flat"}
+
+
+def network(view: NetworkView, *, operator: bool) -> Document:
+    """A network; what it is on the nodes is for operators only."""
+    row = view.network
+    document: Document = {
+        "id": row.id,
+        "name": row.name,
+        "description": row.description,
+        "project_id": row.project_id or "",
+        "tenant_id": row.project_id or "",
+        "admin_state_up": row.enabled,
+        "status": "ACTIVE" if row.enabled else "DOWN",
+        "shared": row.shared,
+        "router:external": row.external,
+        "is_default": row.is_default,
+        "mtu": row.mtu,
+        "subnets": [each.id for each in view.subnets],
+        "port_security_enabled": False,
+        "availability_zones": ["nova"],
+        "availability_zone_hints": [],
+        "tags": [],
+        "revision_number": 0,
+        "created_at": times.zoned(row.created_at),
+        "updated_at": times.zoned(row.updated_at),
+    }
+    if operator:
+        document |= {
+            "provider:network_type": _PROVIDER_TYPES[row.mode],
+            "provider:physical_network": row.link,
+            "provider:segmentation_id": None,
+        }
+    return document
+
+
+def subnet(row: Subnet) -> Document:
+    """A subnet."""
+    return {
+        "id": row.id,
+        "name": row.name,
+        "description": row.description,
+        "network_id": row.network_id,
+        "project_id": row.project_id or "",
+        "tenant_id": row.project_id or "",
+        "cidr": row.cidr,
+        "ip_version": row.version,
+        "gateway_ip": row.gateway,
+        "enable_dhcp": row.dhcp,
+        "ipv6_address_mode": row.ipv6_mode,
+        "ipv6_ra_mode": row.ipv6_mode,
+        "allocation_pools": row.pools,
+        "dns_nameservers": row.nameservers,
+        "host_routes": row.routes,
+        "subnetpool_id": None,
+        "service_types": [],
+        "tags": [],
+        "revision_number": 0,
+        "created_at": times.zoned(row.created_at),
+        "updated_at": times.zoned(row.updated_at),
+    }
+
+
+def port(view: PortView) -> Document:
+    """A port; it is up while a server has it."""
+    row = view.port
+    return {
+        "id": row.id,
+        "name": row.name,
+        "description": row.description,
+        "network_id": row.network_id,
+        "project_id": row.project_id,
+        "tenant_id": row.project_id,
+        "mac_address": row.mac,
+        "admin_state_up": row.enabled,
+        "status": "ACTIVE" if row.instance_id is not None else "DOWN",
+        "device_id": row.instance_id or "",
+        "device_owner": "compute:nova" if row.instance_id is not None else "",
+        "fixed_ips": [{"subnet_id": each.subnet_id, "ip_address": each.ip} for each in view.addresses],
+        "allowed_address_pairs": [],
+        "extra_dhcp_opts": [],
+        "security_groups": [],
+        "port_security_enabled": False,
+        "binding:vnic_type": "normal",
+        "tags": [],
+        "revision_number": 0,
+        "created_at": times.zoned(row.created_at),
+        "updated_at": times.zoned(row.updated_at),
+    }

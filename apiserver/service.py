@@ -1,0 +1,87 @@
+"""One process of the API: its database pool, its app and, where wanted, its submitter and importer."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import flask
+
+from apiserver.app import create_app
+from apiserver.front import ForeignIdentity
+from apiserver.keystone_settings import KeystoneSettings
+from apiserver.settings import ApiSettings
+from cloud import serial_logs
+from cloud.clients import Clients
+from cloud.console_settings import ConsoleSettings
+from cloud.context import Cloud
+from cloud.image_importer import Importer
+from cloud.image_settings import ImageSettings
+from cloud.settings import CloudSettings
+from cloud.submitter import Submitter
+from cloud.vault import Vault
+from common import config
+from common.bus import rabbit
+from db.sessions import Sessions
+
+
+@dataclass(frozen=True)
+class Service:
+    """The parts of a process that serves the API."""
+
+    app: flask.Flask
+    start: Callable[[], None]
+    stop: Callable[[], None]
+
+
+def build(conf: config.Config) -> Service:
+    """Make a process's parts from the configuration; nothing runs before `start`. Raises ConfigError."""
+    settings = conf.section("api", ApiSettings)
+    rules = conf.section("cloud", CloudSettings)
+    broker = conf.section("bus", config.Bus)
+    secrets = conf.section("secrets", config.Secrets)
+    bus = rabbit.RabbitBus(broker.url, ca_file=broker.ca_file, name="apiserver")
+    sessions = Sessions(conf.section("database", config.Database))
+    images = conf.section("images", ImageSettings)
+    vault = Vault(secrets) if settings.submitter or secrets.key else None
+    consoles = serial_logs.of(conf.section("console", ConsoleSettings))
+    cloud = Cloud(sessions, rules, images=images, vault=vault, serial_logs=consoles)
+    importer = Importer(cloud) if images.worker else None
+    clients = Clients(rules, vault) if settings.submitter and vault is not None else None
+    submitter = Submitter(cloud, clients) if clients is not None else None
+    if submitter is not None:
+        cloud = dataclasses.replace(cloud, wake=submitter.wake)
+    if importer is not None:
+        cloud = dataclasses.replace(cloud, wake_importer=importer.wake)
+    foreign = _foreign_identity(cloud, settings, conf.section("keystone", KeystoneSettings))
+    app = create_app(cloud, settings, bus_ready=bus.ready, foreign_identity=foreign)
+    workers = [worker for worker in (submitter, importer) if worker is not None]
+
+    def start() -> None:
+        for worker in workers:
+            worker.start()
+
+    def stop() -> None:
+        for worker in workers:
+            worker.stop()
+        if clients is not None:
+            clients.close()
+        sessions.close()
+
+    return Service(app, start=start, stop=stop)
+
+
+def _foreign_identity(cloud: Cloud, settings: ApiSettings, keystone: KeystoneSettings) -> ForeignIdentity | None:
+    if settings.identity == "local":
+        return None
+    if settings.identity != "keystone":
+        raise config.ConfigError(f"[api] identity: local or keystone is expected, not {settings.identity!r}")
+    if not keystone.auth_url.startswith(("https://", "http://")) or not keystone.password:
+        raise config.ConfigError("[keystone] auth_url and password: both are needed when [api] identity is keystone")
+    try:
+        from apiserver.keystone import Keystone  # noqa: PLC0415  # an extra that only this needs
+    except ImportError as err:
+        raise config.ConfigError("[api] identity: keystone needs `pip install syros[keystone]`") from err
+    found = Keystone(cloud, keystone)
+    return ForeignIdentity(validate=found.validate, url=found.url)
