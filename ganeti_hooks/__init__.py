@@ -1,0 +1,1 @@
+"""What runs on a Ganeti node on Ganeti's behalf: the post hooks that fill eventd's spool, and the OS definition."""

@@ -1,0 +1,104 @@
+"""Puts the hooks and the OS definition where Ganeti looks for them; again and again with the same result."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ganeti_hooks import os_definition, post_hook
+
+HOOK_PATHS = (
+    "instance-add",
+    "instance-failover",
+    "instance-migrate",
+    "instance-modify",
+    "instance-reboot",
+    "instance-reinstall",
+    "instance-remove",
+    "instance-rename",
+    "instance-start",
+    "instance-stop",
+    "network-add",
+    "network-connect",
+    "network-disconnect",
+    "network-modify",
+    "network-remove",
+)
+#: no dot, no `.py`: Ganeti passes over every other name without a word
+HOOK_NAME = "syros"
+OS_NAME = "syros"
+
+_OS_API_VERSION = 20
+
+
+def install_hooks(hooks_dir: Path, spool: Path = Path(post_hook.SPOOL), *, node_name: str = "") -> None:
+    """Install the hook for every operation of interest, writing to `spool`, which is made.
+
+    `node_name` is for a node whose host goes by another name than Ganeti's for it.
+    """
+    spool.mkdir(mode=0o750, parents=True, exist_ok=True)
+    program = _with_setting(_source(post_hook.__file__), "SPOOL", f'"{post_hook.SPOOL}"', repr(str(spool)))
+    program = _with_setting(program, "NODE", '""', repr(node_name))
+    for path in HOOK_PATHS:
+        folder = hooks_dir / f"{path}-post.d"
+        folder.mkdir(parents=True, exist_ok=True)
+        _write(folder / HOOK_NAME, program, mode=0o755)
+
+
+def install_os(os_dir: Path, images: Path | None = None, *, config: Path | None = None) -> None:
+    """Install the OS definition; `images` is where it finds image files unless its configuration file says otherwise.
+
+    Without `images` that is os_definition.IMAGES; without `config` the file is os_definition.CONFIG.
+    """
+    program = _source(os_definition.__file__)
+    if config is not None:
+        old = f'Path("{os_definition.CONFIG}")'
+        program = _with_setting(program, "CONFIG", old, f"Path({str(config)!r})")
+    if images is not None:
+        old = f'Path("{os_definition.IMAGES}")'
+        program = _with_setting(program, "IMAGES", old, f"Path({str(images)!r})")
+    folder = os_dir / OS_NAME
+    folder.mkdir(parents=True, exist_ok=True)
+    for script in os_definition.SCRIPTS:
+        _write(folder / script, program, mode=0o755)
+    parameters = "".join(f"{name} {doc}\n" for name, doc in os_definition.PARAMETERS.items())
+    _write(folder / "parameters.list", parameters, mode=0o644)
+    _write(folder / "variants.list", "default\n", mode=0o644)
+    _write(folder / "ganeti_api_version", f"{_OS_API_VERSION}\n", mode=0o644)
+
+
+@click.command()
+@click.option("--hooks-dir", type=click.Path(path_type=Path), default=Path("/etc/ganeti/hooks"), show_default=True)
+@click.option("--spool", type=click.Path(path_type=Path), default=Path(post_hook.SPOOL), show_default=True)
+@click.option("--node-name", default="", help="This node's name as Ganeti knows it  [default: the host's name]")
+@click.option("--os-dir", type=click.Path(path_type=Path), default=Path("/usr/share/ganeti/os"), show_default=True)
+@click.option("--images", type=click.Path(path_type=Path), help=f"Directory of image files [{os_definition.IMAGES}]")
+def main(hooks_dir: Path, spool: Path, node_name: str, os_dir: Path, images: Path | None) -> None:
+    """Install Syros' hooks and OS definition on this Ganeti node."""
+    install_hooks(hooks_dir, spool, node_name=node_name)
+    install_os(os_dir, images)
+
+
+def _source(path: str | None) -> str:
+    return Path(path or "").read_text(encoding="utf-8")
+
+
+def _with_setting(program: str, name: str, old: str, new: str) -> str:
+    """Set a constant in a program's text: Ganeti resets the environment, so there is no other way to tell it."""
+    line = f"\n{name} = {old}\n"
+    if program.count(line) != 1:
+        raise ValueError(f"the program does not set {name} exactly once")
+    return program.replace(line, f"\n{name} = {new}\n")
+
+
+def _write(path: Path, text: str, *, mode: int) -> None:
+    """Replace a file by rename: Ganeti may be about to run it."""
+    temporary = path.with_name(f".{path.name}.new")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.chmod(mode)
+    temporary.replace(path)
+
+
+if __name__ == "__main__":
+    main()
