@@ -1,0 +1,1 @@
+"""Applies events to the database; sweeps and reconciles."""
