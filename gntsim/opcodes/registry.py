@@ -1,0 +1,38 @@
+"""Which class does which opcode."""
+
+from gntsim.opcodes import backup, base, create, misc, modify, move, networks, power
+
+UNITS: dict[str, type[base.Unit]] = {
+    "OP_INSTANCE_CREATE": create.Create,
+    "OP_INSTANCE_MULTI_ALLOC": create.MultiAlloc,
+    "OP_INSTANCE_STARTUP": power.Startup,
+    "OP_INSTANCE_SHUTDOWN": power.Shutdown,
+    "OP_INSTANCE_REBOOT": power.Reboot,
+    "OP_INSTANCE_REINSTALL": power.Reinstall,
+    "OP_INSTANCE_REMOVE": power.Remove,
+    "OP_INSTANCE_RENAME": power.Rename,
+    "OP_INSTANCE_GROW_DISK": power.GrowDisk,
+    "OP_INSTANCE_ACTIVATE_DISKS": power.ActivateDisks,
+    "OP_INSTANCE_DEACTIVATE_DISKS": power.DeactivateDisks,
+    "OP_INSTANCE_SET_PARAMS": modify.SetParams,
+    "OP_INSTANCE_MIGRATE": move.Migrate,
+    "OP_INSTANCE_FAILOVER": move.Failover,
+    "OP_BACKUP_EXPORT": backup.Export,
+    "OP_INSTANCE_QUERY_DATA": misc.QueryData,
+    "OP_NETWORK_ADD": networks.NetworkAdd,
+    "OP_NETWORK_REMOVE": networks.NetworkRemove,
+    "OP_NETWORK_SET_PARAMS": networks.NetworkSetParams,
+    "OP_NETWORK_CONNECT": networks.NetworkConnect,
+    "OP_NETWORK_DISCONNECT": networks.NetworkDisconnect,
+    "OP_NODE_SET_PARAMS": move.NodeSetParams,
+    "OP_NODE_MIGRATE": move.NodeMigrate,
+    "OP_NODE_EVACUATE": move.NodeEvacuate,
+    "OP_GROUP_ADD": misc.GroupAdd,
+    "OP_GROUP_REMOVE": misc.GroupRemove,
+    "OP_GROUP_RENAME": misc.GroupRename,
+    "OP_GROUP_SET_PARAMS": misc.GroupSetParams,
+    "OP_TAGS_SET": misc.TagsSet,
+    "OP_TAGS_DEL": misc.TagsDel,
+    "OP_CLUSTER_REDIST_CONF": misc.Redistribute,
+    "OP_OS_DIAGNOSE": misc.DiagnoseOs,
+}

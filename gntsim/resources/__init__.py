@@ -1,0 +1,1 @@
+"""RAPI's resources: what answers each path and method; one module per noun."""

@@ -1,0 +1,46 @@
+"""The sandbox's secrets: made at the first start, kept in files that only their owner reads."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+from cloud import vault
+
+
+@dataclass(frozen=True)
+class SandboxSecrets:
+    """The installation's key, two logins and the simulated cluster's RAPI password."""
+
+    key: str
+    demo_password: str
+    admin_password: str
+    rapi_password: str
+
+
+def load(folder: Path) -> SandboxSecrets:
+    """Read the secrets, or make them."""
+    path = folder / "secrets.json"
+    if path.exists():
+        return SandboxSecrets(**json.loads(path.read_text(encoding="utf-8")))
+    made = SandboxSecrets(
+        key=vault.new_key(),
+        # typed and pasted by people: nothing that a command line takes for an option
+        demo_password=secrets.token_hex(8),
+        admin_password=secrets.token_hex(8),
+        rapi_password=secrets.token_urlsafe(18),
+    )
+    write_private(path, json.dumps(made.__dict__, indent=2) + "\n")
+    return made
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file that only its owner can read, at once and whole."""
+    temporary = path.with_suffix(".new")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+    temporary.replace(path)
