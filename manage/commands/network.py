@@ -1,0 +1,175 @@
+"""Networks: what servers may be in, and their subnets."""
+
+from __future__ import annotations
+
+import ipaddress
+
+import click
+
+from cloud import networks, subnets
+from cloud.addresses import Cidr, Ip
+from cloud.networks import NetworkSpec, NetworkView
+from cloud.subnets import SubnetSpec
+from common.errors import Conflict, Invalid, NotFound
+from db.networks import Filter, Ipv6Mode, NicMode, Subnet
+from manage import asking, groups, output
+from manage.context import Context
+
+pass_context = click.make_pass_decorator(Context)
+
+_COLUMNS = ("id", "name", "link", "mode", "shared", "default", "subnets")
+_SUBNET_COLUMNS = ("id", "cidr", "gateway", "pools", "nameservers")
+_LIMIT = 10_000
+
+
+@click.group(cls=groups.Group)
+def network() -> None:
+    """Networks and their subnets."""
+
+
+@network.command()
+@click.argument("name")
+@click.option("--link", required=True, help="the bridge on every node; of a routed network, the routing table")
+@click.option("--mode", type=click.Choice([mode.value for mode in NicMode]), default=NicMode.BRIDGED.value)
+@click.option("--shared", is_flag=True, help="for every project")
+@click.option("--external", is_flag=True, help="it reaches the outside world")
+@click.option("--default", "is_default", is_flag=True, help="servers that name no network get this one")
+@click.option("--mtu", type=int, default=networks.MTU, help="bytes")
+@pass_context
+def add(
+    context: Context, name: str, *, link: str, mode: str, shared: bool, external: bool, is_default: bool, mtu: int
+) -> None:
+    """Add a network; give it subnets afterwards, by add-subnet."""
+    spec = NetworkSpec(
+        name=name,
+        link=link,
+        mode=NicMode(mode),
+        shared=shared,
+        external=external,
+        is_default=is_default,
+        mtu=mtu,
+    )
+    context.output.item(_item(networks.create(context.cloud, context.caller(), spec)))
+
+
+@network.command(name="add-subnet")
+@click.argument("network_name", metavar="NETWORK")
+@click.argument("cidr")
+@click.option("--gateway", help="an address, or none [default: the first one]")
+@click.option("--pool", "pools", multiple=True, metavar="FIRST-LAST", help="addresses for guests [default: all]")
+@click.option("--nameserver", "nameservers", multiple=True)
+@click.option("--slaac", is_flag=True, help="IPv6: guests make their own addresses")
+@pass_context
+def add_subnet(
+    context: Context,
+    network_name: str,
+    cidr: str,
+    *,
+    gateway: str | None,
+    pools: tuple[str, ...],
+    nameservers: tuple[str, ...],
+    slaac: bool,
+) -> None:
+    """Give a network, by id or name, a subnet such as 192.0.2.0/24."""
+    found = find(context, network_name)
+    spec = SubnetSpec(
+        network_id=found.network.id,
+        cidr=_cidr(cidr),
+        gateway=_ip(gateway) if gateway not in (None, "none") else None,
+        first_is_gateway=gateway is None,
+        ipv6_mode=Ipv6Mode.SLAAC if slaac else None,
+        nameservers=tuple(_ip(text) for text in nameservers),
+        pools=tuple(_pool(text) for text in pools) or None,
+    )
+    context.output.item(_subnet_item(subnets.create(context.cloud, context.caller(), spec)))
+
+
+@network.command(name="list")
+@pass_context
+def list_(context: Context) -> None:
+    """List the networks."""
+    found = networks.page(context.cloud, context.caller(), Filter(), limit=_LIMIT)
+    context.output.rows([_item(view) for view in found], _COLUMNS)
+
+
+@network.command()
+@click.argument("name")
+@pass_context
+def show(context: Context, name: str) -> None:
+    """Show a network, by id or name, with its subnets."""
+    view = find(context, name)
+    item = {**_item(view), "subnets": [_subnet_item(row) for row in view.subnets]}
+    context.output.item(item, {"subnets": _SUBNET_COLUMNS})
+
+
+@network.command()
+@click.argument("name")
+@asking.yes_option
+@pass_context
+def remove(context: Context, name: str, *, yes: bool) -> None:
+    """Remove a network, by id or name, that nobody has a port in."""
+    row = find(context, name).network
+    asking.confirmed(f"Remove the network {row.name}?", yes=yes)
+    networks.delete(context.cloud, context.caller(), row.id)
+    context.output.say(f"network {row.name} is removed", removed=row.id)
+
+
+def find(context: Context, name: str) -> NetworkView:
+    """Give a network by id or name; raises NotFound, or Conflict for a name that several have."""
+    caller = context.caller()
+    for wanted in (Filter(ids=[name]), Filter(names=[name])):
+        found = networks.page(context.cloud, caller, wanted, limit=2)
+        if len(found) > 1:
+            raise Conflict(f"several networks are named {name}; give the id")
+        if found:
+            return found[0]
+    raise NotFound(f"there is no network {name}")
+
+
+def _item(view: NetworkView) -> output.Item:
+    row = view.network
+    return {
+        "id": row.id,
+        "name": row.name,
+        "link": row.link,
+        "mode": row.mode,
+        "shared": row.shared,
+        "external": row.external,
+        "default": row.is_default,
+        "enabled": row.enabled,
+        "mtu": row.mtu,
+        "subnets": [each.cidr for each in view.subnets],
+        "created_at": row.created_at,
+    }
+
+
+def _subnet_item(row: Subnet) -> output.Item:
+    return {
+        "id": row.id,
+        "cidr": row.cidr,
+        "gateway": row.gateway,
+        "pools": [f"{pool['start']}-{pool['end']}" for pool in row.pools],
+        "nameservers": row.nameservers,
+        "ipv6_mode": row.ipv6_mode,
+    }
+
+
+def _pool(text: str) -> subnets.Pool:
+    first, dash, last = text.partition("-")
+    if not dash:
+        raise Invalid(f"pool: {text} is not FIRST-LAST")
+    return subnets.Pool(_ip(first), _ip(last))
+
+
+def _ip(text: str | None) -> Ip:
+    try:
+        return ipaddress.ip_address(text or "")
+    except ValueError as err:
+        raise Invalid(f"{text} is no address") from err
+
+
+def _cidr(text: str) -> Cidr:
+    try:
+        return ipaddress.ip_network(text)
+    except ValueError as err:
+        raise Invalid(f"cidr: {err}") from err

@@ -1,0 +1,100 @@
+"""What a command works with: the configuration and the parts of the cloud, each built when it is first asked for."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cloud import serial_logs
+from cloud.clients import Clients
+from cloud.console_settings import ConsoleSettings
+from cloud.context import Caller, Cloud
+from cloud.settings import CloudSettings
+from cloud.vault import Vault
+from common import bus as buses
+from common import config, names
+from common.bus.rabbit import RabbitBus
+from db.sessions import Sessions
+from db.users import Role
+from manage.output import Format, Output
+
+
+def rabbit(settings: config.Bus) -> buses.Bus:
+    """Give the broker that the configuration names; raises ConfigError for a URL that can't be meant."""
+    return RabbitBus(settings.url, ca_file=settings.ca_file, name="manage")
+
+
+@dataclass(frozen=True)
+class Wiring:
+    """What comes from outside the process."""
+
+    environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    make_bus: Callable[[config.Bus], buses.Bus] = rabbit
+
+
+@dataclass(frozen=True)
+class Context:
+    """One run of the program; `stack` closes what was opened."""
+
+    wiring: Wiring
+    path: Path | None
+    form: Format | None
+    stack: contextlib.ExitStack
+
+    @property
+    def output(self) -> Output:
+        return Output.of(self.form)
+
+    @functools.cached_property
+    def config(self) -> config.Config:
+        return config.Config.read(self.path, self.wiring.environ)
+
+    @functools.cached_property
+    def sessions(self) -> Sessions:
+        sessions = Sessions(self.config.section("database", config.Database))
+        self.stack.callback(sessions.close)
+        return sessions
+
+    @functools.cached_property
+    def settings(self) -> CloudSettings:
+        return self.config.section("cloud", CloudSettings)
+
+    @functools.cached_property
+    def cloud(self) -> Cloud:
+        return Cloud(sessions=self.sessions, settings=self.settings)
+
+    @functools.cached_property
+    def vault(self) -> Vault:
+        return Vault(self.config.section("secrets", config.Secrets))
+
+    @functools.cached_property
+    def clients(self) -> Clients:
+        clients = Clients(self.settings, self.vault)
+        self.stack.callback(clients.close)
+        return clients
+
+    @functools.cached_property
+    def bus(self) -> buses.Bus:
+        return self.wiring.make_bus(self.config.section("bus", config.Bus))
+
+    @functools.cached_property
+    def serial_logs(self) -> serial_logs.NodeLogs:
+        found = serial_logs.of(self.config.section("console", ConsoleSettings))
+        if found is None:
+            raise config.ConfigError("[console] token: it is needed to ask the nodes for what guests print")
+        return found
+
+    def caller(self, *, user_id: str = "", project_id: str = "") -> Caller:
+        """Give the operator as the domain sees one: an administrator of every project."""
+        return Caller(
+            user_id=user_id,
+            user_name="syros-manage",
+            project_id=project_id,
+            project_name="",
+            roles=(Role.ADMIN,),
+            request_id=names.new_request_id(),
+        )
