@@ -1,0 +1,171 @@
+"""The whole cloud on one machine: real servers, a real Ganeti, and every Syros program as its own process."""
+
+import json
+import os
+import shutil
+import socket
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from concurrent import futures
+from datetime import UTC, datetime
+from pathlib import Path
+from secrets import token_urlsafe
+
+from cloud import vault
+from common import config
+from lab import certificate, ganeti, postgres, process, programs, rabbitmq, scratch, seed
+
+NODE_CONFIG = "/etc/syros/syros.toml"
+NODE_CERTIFICATE = "/etc/syros/seriald.pem"
+OS_CONFIG = "/etc/syros/os.conf"
+READY_TIMEOUT = 60.0
+
+Progress = Callable[[str], None]
+
+
+def unavailable() -> str | None:
+    """Why this machine cannot run it, or None."""
+    if reason := ganeti.unavailable() or postgres.unavailable() or rabbitmq.unavailable():
+        return reason
+    return None if shutil.which("xorriso") else "not installed: xorriso"
+
+
+class LabCloud:
+    """One cloud; the API listens on the port, loopback only. `stop` leaves no trace."""
+
+    def __init__(self, *, nodes: int = 1, version: str = "", port: int = 0) -> None:
+        self.folder = scratch.folder("cloud")
+        self.port = port or process.free_port()
+        self.postgres = postgres.Postgres(self.folder / "postgres")
+        self.rabbitmq = rabbitmq.RabbitMQ(self.folder / "rabbitmq")
+        self.cluster = ganeti.Cluster(self.folder / "ganeti", nodes=nodes, version=version)
+        self.programs = programs.Supervisor()
+        self.logs = self.folder / "logs"
+        self.config = self.folder / "syros.toml"
+        self.demo, self.admin = seed.new_logins()
+        self._nodes = nodes
+        self._console_token = token_urlsafe(24)
+        self._node_ca = self.folder / "nodes-ca.pem"
+
+    @property
+    def api_url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def auth_url(self) -> str:
+        return f"{self.api_url}/identity/v3"
+
+    def start(self, progress: Progress = lambda _: None) -> None:
+        """Bring everything up, until the API is ready; nothing is left if that fails."""
+        self.logs.mkdir()
+        try:
+            self._claim_port()
+            with futures.ThreadPoolExecutor() as pool:
+                for started in [
+                    pool.submit(self.postgres.start),
+                    pool.submit(self.rabbitmq.start),
+                    pool.submit(self.cluster.start, progress),
+                ]:
+                    started.result()
+            progress("PostgreSQL, RabbitMQ and Ganeti are up")
+            database = config.Database(url=self.postgres.create_database("syros"))
+            secrets = config.Secrets(key=vault.new_key())
+            self._install_on_nodes()
+            seed.fill(database, secrets, cluster=self.cluster, logins=(self.demo, self.admin))
+            self._start_programs(database, secrets)
+            process.wait_until(self._came_up, what="the API is ready", timeout=READY_TIMEOUT)
+        except BaseException as err:
+            for log in sorted(self.logs.glob("*.log")):
+                err.add_note(f"--- {log.name}\n{log.read_text(errors='replace')[-2000:]}")
+            self.stop()
+            raise
+
+    def write_clouds(self, path: Path) -> None:
+        """Write the clients' configuration: clouds `syros` and `syros-admin`."""
+        seed.write_clouds(path, (self.demo, self.admin), auth_url=self.auth_url)
+
+    def stop(self) -> None:
+        """End and remove everything."""
+        self.programs.stop()
+        self.cluster.stop()
+        self.rabbitmq.kill()
+        self.postgres.kill()
+        scratch.remove(self.folder)
+
+    def _claim_port(self) -> None:
+        # Another API there would say that it is ready, in place of ours.
+        try:
+            socket.create_server(("127.0.0.1", self.port)).close()
+        except OSError as err:
+            hint = "SYROS_API_PORT chooses another port"
+            raise process.LabError(
+                f"cannot listen on 127.0.0.1:{self.port}: {os.strerror(err.errno or 0)}; {hint}"
+            ) from err
+
+    def _install_on_nodes(self) -> None:
+        address = self.cluster.expose(self.rabbitmq.port)
+        text = toml(
+            {
+                "bus": {"url": self.rabbitmq.url.replace(f"127.0.0.1:{self.rabbitmq.port}", address)},
+                "seriald": {"token": self._console_token, "cert": NODE_CERTIFICATE, "key": NODE_CERTIFICATE},
+            }
+        )
+        key, chain = certificate.make("nodes", names=self.cluster.nodes, addresses=[], now=datetime.now(UTC))
+        self._node_ca.write_text(chain)
+        for number in range(1, self._nodes + 1):
+            self.cluster.run([programs.PYTHON, "-m", "ganeti_hooks.install", "--images", ganeti.IMAGES], number)
+            write = f"mkdir -p $(dirname {NODE_CONFIG}) /var/lib/syros && umask 077 && cat > {NODE_CONFIG}"
+            self.cluster.run(["sh", "-c", write], number, stdin=text)
+            self.cluster.run(["sh", "-c", f"umask 077 && cat > {NODE_CERTIFICATE}"], number, stdin=key + chain)
+            # the lab's API has no TLS
+            self.cluster.run(["sh", "-c", f"cat > {OS_CONFIG}"], number, stdin="PLAIN_HTTP=yes\n")
+
+    def _start_programs(self, database: config.Database, secrets: config.Secrets) -> None:
+        self.config.touch(mode=0o600)
+        sections: dict[str, dict[str, str | int]] = {
+            "database": {"url": database.url},
+            "bus": {"url": self.rabbitmq.url},
+            "secrets": {"key": secrets.key},
+            "api": {"port": self.port},
+            "console": {"token": self._console_token, "ca_file": str(self._node_ca)},
+            "cloud": {"guest_url": f"http://{self.cluster.expose(self.port)}"},
+            # the folder that the nodes see as theirs
+            "images": {"store": str(self.cluster.images)},
+        }
+        self.config.write_text(toml(sections))
+        env = {"PATH": os.defpath, "HOME": str(self.folder), "LC_ALL": "C.UTF-8"}
+        # a program that is killed leaves its temporary files: where they are removed with the rest
+        temporary = self.folder / "tmp"
+        temporary.mkdir()
+        env["TMPDIR"] = str(temporary)
+        for name in ("dispatcher", "apiserver"):
+            self.programs.add(programs.on_host(name, config=self.config, logs=self.logs, env=env))
+        for number in range(1, self._nodes + 1):
+            for name in ("eventd", "seriald"):
+                self.programs.add(
+                    programs.in_node(name, self.cluster, number=number, config=NODE_CONFIG, logs=self.logs)
+                )
+
+    def ready(self) -> bool:
+        """Whether the API says that it can serve."""
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        try:
+            with opener.open(f"{self.api_url}/readyz", timeout=5) as answer:
+                return bool(answer.status == 200)
+        except OSError:  # not listening yet, or a 503: urllib's errors are OSErrors
+            return False
+
+    def _came_up(self) -> bool:
+        if ended := self.programs.ended():
+            raise process.LabError(f"ended at once, with status: {ended}")
+        return self.ready()
+
+
+def toml(sections: dict[str, dict[str, str | int]]) -> str:
+    """Write a configuration file; JSON's texts and numbers are TOML's too."""
+    lines = []
+    for name, keys in sections.items():
+        lines.append(f"[{name}]")
+        lines += [f"{key} = {json.dumps(value)}" for key, value in keys.items()]
+    return "\n".join(lines) + "\n"
