@@ -1,0 +1,216 @@
+"""What a user types at the shell: `openstack` from the first key pair to the last delete.
+
+Each command is the client's whole program in a process of its own, less the seconds that a new Python needs to load it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from openstackclient import shell
+
+from tests.e2e.clients.expectations import eventually
+
+
+class Shell:
+    """Commands on one cloud of clouds.yaml."""
+
+    def __init__(self, cloud: str) -> None:
+        self._cloud = cloud
+
+    def run(self, *words: str) -> str:
+        """Run a command that works; give what it prints."""
+        status, out, err = self._run(words)
+        assert status == 0, f"openstack {' '.join(words)}: {out}{err}"
+        return out.strip()
+
+    def fail(self, *words: str) -> str:
+        """Run a command that is refused; give what it says."""
+        status, out, err = self._run(words)
+        assert status == 1, f"openstack {' '.join(words)} was not refused: {out}"
+        return err.strip()
+
+    # Any: each command has documents of its own
+    def read(self, *words: str) -> Any:
+        return json.loads(self.run(*words, "-f", "json"))
+
+    def _run(self, words: tuple[str, ...]) -> tuple[int, str, str]:
+        # a process for each: the client keeps its connections in its classes
+        with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
+            child = os.fork()
+            if child == 0:
+                os.dup2(out.fileno(), 1)
+                os.dup2(err.fileno(), 2)
+                status = shell.main(["--os-cloud", self._cloud, *words])
+                sys.stdout.flush()
+                sys.stderr.flush()
+                os._exit(status)
+            status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+            out.seek(0)
+            err.seek(0)
+            return status, out.read(), err.read()
+
+
+def main(cloud: str, other_cloud: str) -> None:
+    """Live through it all; whatever is not as it should be ends in an exception."""
+    # loads what each command's process would have to load again
+    assert shell.main(["--os-cloud", cloud, "token", "issue", "-c", "expires"]) == 0
+    user, stranger = Shell(cloud), Shell(other_cloud)
+    with tempfile.TemporaryDirectory() as folder:
+        _see_what_there_is(user)
+        _keep_keys(user, Path(folder))
+        _live(user, Path(folder))
+        _keep_images(user, Path(folder))
+    _be_refused(user, stranger)
+
+
+def _see_what_there_is(user: Shell) -> None:
+    assert {"m1.tiny", "m1.small"} <= {flavor["Name"] for flavor in user.read("flavor", "list")}
+    assert user.read("flavor", "show", "m1.tiny")["vcpus"] == 1
+    assert "debian-12" in {image["Name"] for image in user.read("image", "list", "--status", "active")}
+    assert user.read("image", "show", "debian-12")["status"] == "active"
+    limits = {limit["Name"]: limit["Value"] for limit in user.read("limits", "show", "--absolute")}
+    quota = {item["Resource"]: item["Limit"] for item in user.read("quota", "show", "--compute")}
+    assert limits["max_total_instances"] == quota["instances"] > 0
+    assert user.read("availability", "zone", "list", "--compute")
+
+
+def _keep_keys(user: Shell, folder: Path) -> None:
+    private = folder / "key"
+    user.run("keypair", "create", "--private-key", str(private), "osc-made")
+    assert "PRIVATE KEY" in private.read_text()
+    public = folder / "key.pub"
+    public.write_text(user.run("keypair", "show", "--public-key", "osc-made"))
+    user.run("keypair", "create", "--public-key", str(public), "osc")
+    listed = {key["Name"]: key["Fingerprint"] for key in user.read("keypair", "list")}
+    assert listed["osc"] == listed["osc-made"]
+    user.run("keypair", "delete", "osc-made")
+    assert "osc-made" not in {key["Name"] for key in user.read("keypair", "list")}
+
+
+def _live(user: Shell, folder: Path) -> None:
+    script = folder / "user-data"
+    script.write_text("#!/bin/sh\necho hello\n")
+    group = user.read("server", "group", "create", "--policy", "anti-affinity", "osc-apart")["id"]
+    create = ["server", "create", "--flavor", "m1.tiny", "--image", "debian-12"]
+    told = ["--key-name", "osc", "--user-data", str(script), "--property", "role=web", "--hint", f"group={group}"]
+    user.run(*create, *told, "--wait", "osc-1")
+    server = user.read("server", "show", "osc-1")
+    assert (server["status"], server["key_name"], server["properties"]) == ("ACTIVE", "osc", {"role": "web"})
+    assert user.read("server", "group", "show", group)["members"] == [server["id"]]
+
+    _list(user, create)
+    _turn_off_and_on(user)
+    _resize(user)
+    user.run("server", "rebuild", "--image", "debian-12", "--wait", "osc-1")
+    _note(user)
+    _lock(user)
+
+    events = {event["Action"] for event in user.read("server", "event", "list", "osc-1")}
+    assert events >= {"create", "stop", "start", "reboot", "resize", "revertResize", "confirmResize", "rebuild"}, events
+    user.run("server", "delete", "--wait", "osc-1")
+    assert "No Server found" in user.fail("server", "show", "osc-1")
+    user.run("server", "group", "delete", group)
+    user.run("keypair", "delete", "osc")
+
+
+def _list(user: Shell, create: list[str]) -> None:
+    user.run(*create, "--wait", "osc-2")
+    both = ["--name", "^osc-", "--sort-column", "Name"]
+    assert _names(user, *both) == ["osc-1", "osc-2"]
+    assert _names(user, "--name", "^osc-", "--limit", "1") == ["osc-2"]
+    newest = user.read("server", "show", "osc-2")["id"]
+    assert _names(user, "--name", "^osc-", "--limit", "1", "--marker", newest) == ["osc-1"]
+    alike = ["--status", "ACTIVE", "--flavor", "m1.tiny", "--image", "debian-12"]
+    assert _names(user, *both, *alike) == ["osc-1", "osc-2"]
+    assert _names(user, *both, "--flavor", "m1.small") == _names(user, *both, "--status", "SHUTOFF") == []
+    user.run("server", "delete", "--wait", "osc-2")
+
+
+def _turn_off_and_on(user: Shell) -> None:
+    user.run("server", "stop", "osc-1")
+    _wait(user, "SHUTOFF")
+    assert _names(user, "--name", "^osc-", "--status", "SHUTOFF") == ["osc-1"]
+    user.run("server", "start", "osc-1")
+    _wait(user, "ACTIVE")
+    user.run("server", "reboot", "--soft", "--wait", "osc-1")
+    user.run("server", "reboot", "--hard", "--wait", "osc-1")
+    assert "there is nothing to confirm-resize" in user.fail("server", "resize", "confirm", "osc-1")
+
+
+def _resize(user: Shell) -> None:
+    user.run("server", "resize", "--flavor", "m1.small", "--wait", "osc-1")
+    _wait(user, "VERIFY_RESIZE")
+    user.run("server", "resize", "revert", "osc-1")
+    _wait(user, "ACTIVE")
+    assert "m1.tiny" in _show(user, "flavor")
+    user.run("server", "resize", "--flavor", "m1.small", "--wait", "osc-1")
+    user.run("server", "resize", "confirm", "osc-1")
+    _wait(user, "ACTIVE")
+    assert "m1.small" in _show(user, "flavor")
+
+
+def _note(user: Shell) -> None:
+    user.run("server", "set", "--property", "tier=front", "osc-1")
+    user.run("server", "unset", "--property", "role", "osc-1")
+    assert user.read("server", "show", "osc-1")["properties"] == {"tier": "front"}
+    user.run("server", "set", "--name", "osc-renamed", "osc-1")
+    user.run("server", "set", "--name", "osc-1", "osc-renamed")
+
+
+def _lock(user: Shell) -> None:
+    user.run("server", "lock", "osc-1")
+    assert "ConflictException: 409" in user.fail("server", "stop", "osc-1")
+    assert "ConflictException: 409" in user.fail("server", "delete", "osc-1")
+    user.run("server", "unlock", "osc-1")
+
+
+def _keep_images(user: Shell, folder: Path) -> None:
+    content = folder / "small.img"
+    content.write_bytes(b"small" * 1000)
+    made = ["image", "create", "--disk-format", "raw", "--container-format", "bare", "--property", "os_distro=none"]
+    image = user.read(*made, "--file", str(content), "osc-image")["id"]
+    eventually(lambda: user.read("image", "show", image)["status"] == "active", "the image is active")
+    user.run("image", "set", "--property", "stage=test", image)
+    assert user.read("image", "show", image)["properties"]["stage"] == "test"
+    saved = folder / "saved.img"
+    user.run("image", "save", "--file", str(saved), image)
+    assert saved.read_bytes().rstrip(b"\0") == content.read_bytes()
+    user.run("image", "delete", image)
+    assert "No Image found" in user.fail("image", "show", image)
+
+
+def _be_refused(user: Shell, stranger: Shell) -> None:
+    create = ["server", "create", "--image", "debian-12"]
+    assert "No Flavor found for m9.none" in user.fail(*create, "--flavor", "m9.none", "osc-none")
+    many = ["--min", "100", "--max", "100"]
+    assert "ForbiddenException: 403" in user.fail(*create, "--flavor", "m1.tiny", *many, "osc-many")
+    key = ["--key-name", "osc-none"]
+    assert "BadRequestException: 400" in user.fail(*create, "--flavor", "m1.tiny", *key, "osc-none")
+
+    theirs = stranger.read(*create, "--flavor", "m1.tiny", "osc-theirs")["id"]
+    assert "No Server found" in user.fail("server", "show", theirs)
+    assert "1 of 1 servers failed to delete" in user.fail("server", "delete", theirs)
+    stranger.run("server", "delete", "--wait", theirs)
+    assert "403" in user.fail("flavor", "create", "--ram", "1", "--disk", "1", "--vcpus", "1", "osc-flavor")
+
+
+def _names(user: Shell, *filters: str) -> list[str]:
+    return [server["Name"] for server in user.read("server", "list", *filters)]
+
+
+def _show(user: Shell, column: str) -> str:
+    return user.run("server", "show", "osc-1", "-f", "value", "-c", column)
+
+
+def _wait(user: Shell, status: str) -> None:
+    eventually(lambda: _show(user, "status") == status, f"osc-1 is {status}")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

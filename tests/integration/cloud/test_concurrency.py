@@ -1,0 +1,207 @@
+"""Many hands on one PostgreSQL: quotas hold, events agree, nothing is sent twice, nothing locks up."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from cloud import addresses, events, instances, ports, quotas
+from common import messages
+from common.errors import NotFound, QuotaExceeded
+from common.jobs import JobStatus
+from db.backends import Backend
+from db.instances import Filter, State
+from db.ports import Filter as PortFilter
+from tests.support import networks
+from tests.support.clouds import World
+
+
+def together(calls: Sequence[Callable[[], object]]) -> list[BaseException]:
+    """Make all calls at once; give what they raised."""
+    raised: list[BaseException] = []
+    start = threading.Barrier(len(calls))
+
+    def run(call: Callable[[], object]) -> None:
+        start.wait()
+        try:
+            call()
+        except Exception as err:
+            raised.append(err)
+
+    threads = [threading.Thread(target=run, args=(call,)) for call in calls]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+        assert not thread.is_alive(), "a thread hangs"
+    return raised
+
+
+def building(world: World, count: int) -> list[str]:
+    """Servers whose creates are all in Ganeti."""
+    made = [row.id for row in world.create(count=count)]
+    while world.submit():
+        pass
+    return made
+
+
+def raise_limit(world: World) -> None:
+    with world.cloud.sessions.begin() as db:
+        row = db.get(Backend, world.backend.id)
+        assert row is not None
+        row.max_jobs = 1000
+
+
+def test_sixteen_creators_at_once_never_exceed_the_quota(postgres_world: World) -> None:
+    world = postgres_world
+    world.set_quota(instances=10)
+    raised = together([world.create_one] * 16)
+    assert [type(err) for err in raised] == [QuotaExceeded] * 6
+    assert world.used() == (10, 20, 10240)
+    assert quotas.audit(world.cloud) == []
+
+
+def test_creators_and_deleters_at_once_leave_the_usage_that_is_the_sum(postgres_world: World) -> None:
+    world = postgres_world
+    made = [world.create_one() for _ in range(12)]
+    raised = together(
+        [partial(world.delete, one) for one in made[:8]]
+        + [partial(world.delete, one) for one in made[:4]]
+        + [world.create_one] * 4
+    )
+    assert {type(err) for err in raised} <= {NotFound}
+    assert world.used()[0] == 12 - 8 + 4
+    assert quotas.audit(world.cloud) == []
+
+
+def test_dispatchers_that_get_the_same_events_in_any_order_agree(postgres_world: World) -> None:
+    world = postgres_world
+    raise_limit(world)
+    made = building(world, 12)
+    told: list[messages.JobEvent] = []
+    for job_id in list(world.rapi.jobs):
+        told += [world.rapi.step(job_id, status) for status in (JobStatus.WAITING, JobStatus.RUNNING)]
+        told.append(world.rapi.finish(job_id))
+    dice = random.Random(7)
+
+    def dispatch() -> None:
+        for event in dice.sample(told, len(told)):
+            events.apply(world.cloud, event)
+
+    assert together([dispatch] * 4) == []
+    assert {world.instance(one).state for one in made} == {State.ACTIVE}
+    assert all(world.jobs(one)[0].status is JobStatus.SUCCESS for one in made)
+    assert world.used() == (12, 24, 12288)
+    assert quotas.audit(world.cloud) == []
+
+
+def test_submitters_at_once_send_each_job_once_within_the_limit(postgres_world: World) -> None:
+    world = postgres_world
+    with world.cloud.sessions.begin() as db:
+        row = db.merge(world.backend)
+        row.max_jobs = 30
+    for _ in range(4):
+        world.create(count=10)
+    backend = world.known_backend()
+    submitters = [world.submitter() for _ in range(6)]
+
+    def serve_all(number: int) -> None:
+        while submitters[number].serve(backend):
+            pass
+
+    assert together([partial(serve_all, number) for number in range(6)]) == []
+    sent = [name for _, name, _ in world.rapi.calls]
+    assert len(sent) == len(set(sent)) == 30
+
+
+def test_a_delete_and_the_end_of_the_create_at_once_end_in_a_deleted_server(postgres_world: World) -> None:
+    world = postgres_world
+    raise_limit(world)
+    made = building(world, 10)
+    told = [world.rapi.finish(job_id) for job_id in list(world.rapi.jobs)]
+    calls: list[Callable[[], object]] = []
+    for one, event in zip(made, told, strict=True):
+        calls.append(partial(world.delete, one))
+        calls.append(partial(events.apply, world.cloud, event))
+    assert together(calls) == []
+    while world.submit():
+        for job_id in world.rapi.open_jobs():
+            world.deliver(world.rapi.finish(job_id))
+    assert {world.instance(one).state for one in made} == {State.DELETED}
+    assert world.rapi.instances == {}
+    assert world.used() == (0, 0, 0)
+
+
+def test_everything_at_once_neither_hangs_nor_loses_count(postgres_world: World) -> None:
+    """Submitters, dispatchers, owners and lookers work on the same servers; then whatever is left is finished."""
+    world = postgres_world
+    raise_limit(world)
+    made = [world.create_one() for _ in range(10)]
+
+    def submit() -> None:
+        for _ in range(5):
+            world.submit()
+
+    def dispatch() -> None:
+        for _ in range(5):
+            for job_id in list(world.rapi.open_jobs()):
+                events.apply(world.cloud, world.rapi.finish(job_id))
+
+    def delete() -> None:
+        for one in made:
+            instances.delete(world.cloud, world.fresh(), one)
+
+    def look() -> None:
+        for _ in range(3):
+            world.look()
+
+    raised = together([submit, submit, dispatch, dispatch, delete, delete, look])
+    assert {type(err) for err in raised} <= {NotFound}
+    for _ in range(8):
+        world.clock.tick(60)
+        world.submit()
+        for job_id in list(world.rapi.jobs):
+            if world.rapi.jobs[job_id].ended_at is None:
+                world.rapi.finish(job_id)
+            world.deliver(world.rapi.event(job_id))
+    for one in made:
+        try:
+            world.delete(one)
+        except NotFound:
+            continue
+        world.finish(one)
+    assert {world.instance(one).state for one in made} == {State.DELETED}
+    assert world.rapi.instances == {}
+    assert world.used() == (0, 0, 0)
+    names = [(name, reason) for _, name, reason in world.rapi.calls]
+    assert len(names) == len(set(names))
+
+
+def test_pages_have_no_gap_and_no_overlap_while_servers_are_made(postgres_world: World) -> None:
+    world = postgres_world
+    made = [world.create_one() for _ in range(30)]
+    seen: list[str] = []
+    wanted = Filter(project_id=world.project.id)
+    marker = None
+    while page := instances.page(world.cloud, world.caller, wanted, limit=7, marker=marker):
+        seen += [row.id for row in page]
+        marker = seen[-1]
+        world.create(count=3)
+    assert seen == made[::-1]
+
+
+def test_sixteen_creators_and_deleters_at_once_never_get_one_address_twice(postgres_world: World) -> None:
+    world = postgres_world
+    networks.add(world.cloud, "192.0.2.0/27")
+    old = [row.id for row in world.create(count=8)]
+
+    raised = together([partial(world.delete, one) for one in old] + [world.create_one] * 16)
+
+    assert raised == []
+    found = ports.page(world.cloud, networks.operator(), PortFilter(), limit=100)
+    ips = [address.ip for view in found for address in view.addresses]
+    assert len(ips) == len(set(ips)) == 16
+    assert raised == together([world.create_one] * 13)
+    assert [type(err) for err in together([world.create_one] * 2)] == [addresses.Exhausted] * 2

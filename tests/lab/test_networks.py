@@ -1,0 +1,53 @@
+"""Networks for real: what the API says of a server's address is what Ganeti has, and where the guest answers."""
+
+from __future__ import annotations
+
+import json
+
+import psycopg2
+import pytest
+
+from lab import cloud as lab_cloud
+from lab import ganeti, linux_guest, process
+from tests.conftest import missing
+from tests.lab.test_cloud import Session
+
+
+@pytest.fixture
+def tenant(cloud: lab_cloud.LabCloud) -> Session:
+    """A tenant whose guests boot Linux from here on."""
+    if reason := linux_guest.unavailable():
+        missing(reason)
+    linux_guest.write_initrd(cloud.cluster.images / "initrd.img")
+    hvparams = {"kernel_path": str(linux_guest.kernel()), "initrd_path": f"{ganeti.IMAGES}/initrd.img"}
+    connection = psycopg2.connect(cloud.postgres.url("syros").replace("+psycopg2", ""))
+    with connection, connection.cursor() as cursor:
+        cursor.execute("UPDATE backends SET hvparams = %s", (json.dumps(hvparams),))
+    connection.close()
+    return Session(cloud, cloud.demo)
+
+
+def test_a_guest_answers_at_the_address_that_the_api_shows_until_it_is_deleted(
+    cloud: lab_cloud.LabCloud, tenant: Session
+) -> None:
+    flavor = next(each["id"] for each in tenant.call("GET", "/flavors")["flavors"] if each["name"] == "m1.small")
+    image = tenant.call("GET", "/images")["images"][0]["id"]
+    spec = {"name": "reachable", "flavorRef": flavor, "imageRef": image}
+    server = str(tenant.call("POST", "/servers", {"server": spec})["server"]["id"])
+    tenant.wait(server, "ACTIVE")
+    (shown,) = tenant.call("GET", f"/servers/{server}")["server"]["addresses"]["public"]
+
+    fields = "nic.ip/0,nic.mac/0,nic.mode/0,nic.link/0"
+    listed = cloud.cluster.run(["gnt-instance", "list", "--no-headers", "--separator=|", "-o", fields]).stdout
+    assert listed.strip() == f"{shown['addr']}|{shown['OS-EXT-IPS-MAC:mac_addr']}|bridged|br0"
+    process.wait_until(lambda: _answers(cloud, shown["addr"]), what="the guest answers", timeout=60, every=0.5)
+
+    tenant.call("DELETE", f"/servers/{server}")
+    tenant.wait(server, "GONE")
+    assert not _answers(cloud, shown["addr"])
+
+
+def _answers(cloud: lab_cloud.LabCloud, address: str) -> bool:
+    """Whether somebody with this address answers a node's ARP and ping."""
+    ping = f"busybox ping -c 1 -W 1 {address} >/dev/null && echo yes || echo no"
+    return cloud.cluster.run(["sh", "-c", ping]).stdout.strip() == "yes"

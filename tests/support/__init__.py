@@ -1,0 +1,1 @@
+"""What tests of several packages share: a cloud on a throw-away database, and a Ganeti in memory."""

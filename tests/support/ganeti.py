@@ -1,0 +1,379 @@
+"""A Ganeti in memory, behind the methods of rapi.client.Client that the domain calls; it fails on command.
+
+Jobs stay where they are until a test finishes them. What it shows of a job is what the RAPI shows.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, cast
+
+from cloud.clients import Clients
+from common import jobs, messages
+from common.clock import Clock
+from common.jobs import JobStatus, Opcode
+from db.backends import Backend
+from rapi.errors import RapiRefused, RapiUnreachable
+from rapi.specs import InstanceSpec
+
+CLUSTER = "11111111-2222-4333-8444-555555555555"
+
+#: an operation's result when it fails: Ganeti's class, text and code
+PREREQ = "OpPrereqError"
+
+
+def error(name: str = "OpExecError", text: str = "it broke", code: str | None = None) -> list[object]:
+    """Give a failed operation's opresult."""
+    return [name, [text] if code is None else [text, code]]
+
+
+UNKNOWN_ENTITY = error(PREREQ, "Instance not known", "unknown_entity")
+ALREADY_EXISTS = error(PREREQ, "Instance is already in the cluster", "already_exists")
+NO_ROOM = error(PREREQ, "Can't compute nodes", "insufficient_resources")
+
+
+@dataclass
+class FakeInstance:
+    name: str
+    vcpus: int
+    ram: int
+    status: str = "running"
+    node: str = "node1"
+    port: int = 11000
+    macs: list[str] = field(default_factory=lambda: ["aa:00:00:00:00:01"])
+
+    def row(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "status": self.status,
+            "pnode": self.node,
+            "network_port": self.port,
+            "beparams": {"vcpus": self.vcpus, "maxmem": self.ram},
+            "nic.macs": list(self.macs),
+            "nic.ips": [None] * len(self.macs),
+            "nic.modes": ["bridged"] * len(self.macs),
+            "nic.links": ["br0"] * len(self.macs),
+            "nic.networks.names": [None] * len(self.macs),
+            "nic.uuids": [f"uuid-{mac}" for mac in self.macs],
+            "nic.names": [None] * len(self.macs),
+        }
+
+
+@dataclass
+class FakeJob:
+    id: int
+    opcodes: tuple[str, ...]
+    instance: str
+    reason: str | None
+    received_at: datetime
+    spec: InstanceSpec | None = None
+    statuses: list[str] = field(default_factory=list)
+    results: list[object] = field(default_factory=list)
+    ended_at: datetime | None = None
+
+    def row(self) -> dict[str, Any]:
+        trail = [["gnt:user", self.reason, 0]] if self.reason else [["gnt:client:gnt-instance", "", 0]]
+        return {
+            "id": self.id,
+            "status": self.statuses[-1],
+            "ops": [{"OP_ID": op, "instance_name": self.instance, "reason": trail} for op in self.opcodes],
+            "opstatus": list(self.statuses),
+            "opresult": list(self.results),
+            "received_ts": _stamp(self.received_at),
+            "start_ts": None,
+            "end_ts": _stamp(self.ended_at) if self.ended_at else None,
+        }
+
+
+class FakeRapi:
+    """One cluster. The knobs count down: `lose_replies = 2` loses the next two."""
+
+    def __init__(self, clock: Clock, *, cluster: str = CLUSTER) -> None:
+        self.cluster = cluster
+        self.clock = clock
+        self.instances: dict[str, FakeInstance] = {}
+        self.jobs: dict[int, FakeJob] = {}
+        #: calls that changed something, as (method, name, reason)
+        self.calls: list[tuple[str, str, str | None]] = []
+        #: calls that only asked
+        self.asked: list[str] = []
+        #: jobs are accepted, and the caller never learns it
+        self.lose_replies = 0
+        #: answers no to the next calls, in this order
+        self.refusals: list[RapiRefused] = []
+        #: nothing gets through
+        self.unreachable = False
+        #: called before each call is looked at: where a test makes something else happen meanwhile
+        self.meanwhile: Callable[[str], None] = lambda _method: None
+        self.nodes: list[dict[str, Any]] = [_node("node1"), _node("node2")]
+        self._lock = threading.Lock()
+        self._next = 1
+
+        #: sizes asked for, disks grown (name, disk, MiB), images installed (name, file, left stopped)
+        self.sizes: dict[str, tuple[int, int]] = {}
+        self.grown: list[tuple[str, int, int]] = []
+        self.installed: list[tuple[str, str, bool]] = []
+        #: (name, node) of exports
+        self.exported: list[tuple[str, str]] = []
+        #: what was asked to be created; the OS parameters that an instance was given since
+        self.created: list[InstanceSpec] = []
+        #: changes of hypervisor parameters, oldest first
+        self.hvparams: dict[str, list[Mapping[str, str]]] = {}
+        #: (name, target node, who chooses one, the old node is lost)
+        self.moved: list[tuple[str, str | None, str | None, bool]] = []
+        self.osparams: dict[str, Mapping[str, str]] = {}
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+    # what the domain calls
+
+    def create_instance(self, spec: InstanceSpec, *, reason: str | None) -> int:
+        self.created.append(spec)
+        return self._submit("create", Opcode.CREATE, spec.name, reason, spec=spec)
+
+    def startup_instance(self, name: str, *, reason: str | None) -> int:
+        return self._submit("start", Opcode.STARTUP, name, reason)
+
+    def shutdown_instance(self, name: str, *, reason: str | None) -> int:
+        return self._submit("stop", Opcode.SHUTDOWN, name, reason)
+
+    def reboot_instance(
+        self, name: str, *, reason: str | None, reboot_type: str, shutdown_timeout: int | None = None
+    ) -> int:
+        return self._submit("reboot", Opcode.REBOOT, name, reason)
+
+    def delete_instance(self, name: str, *, reason: str | None, shutdown_timeout: int | None = None) -> int:
+        return self._submit("delete", Opcode.REMOVE, name, reason)
+
+    def modify_instance(
+        self,
+        name: str,
+        *,
+        reason: str | None,
+        hotplug: bool,
+        beparams: Mapping[str, int] | None = None,
+        osparams: Mapping[str, str] | None = None,
+        hvparams: Mapping[str, str] | None = None,
+    ) -> int:
+        assert not hotplug
+        if beparams is not None:
+            self.sizes[name] = (beparams["vcpus"], beparams["maxmem"])
+        if osparams is not None and not self.unreachable:
+            self.osparams[name] = {**self.osparams.get(name, {}), **osparams}
+        if hvparams is not None:
+            self.hvparams.setdefault(name, []).append(hvparams)
+        return self._submit("modify", Opcode.SET_PARAMS, name, reason)
+
+    def migrate_instance(
+        self,
+        name: str,
+        *,
+        reason: str | None,
+        mode: str,
+        target_node: str | None,
+        iallocator: str | None,
+        allow_failover: bool,
+    ) -> int:
+        assert (mode, allow_failover) == ("live", False)
+        self.moved.append((name, target_node, iallocator, False))
+        return self._submit("migrate", Opcode.MIGRATE, name, reason)
+
+    def failover_instance(
+        self,
+        name: str,
+        *,
+        reason: str | None,
+        target_node: str | None,
+        iallocator: str | None,
+        ignore_consistency: bool,
+    ) -> int:
+        self.moved.append((name, target_node, iallocator, ignore_consistency))
+        return self._submit("failover", Opcode.FAILOVER, name, reason)
+
+    def export_instance(self, name: str, *, mode: str, destination: str, shutdown: bool, reason: str | None) -> int:
+        assert (mode, shutdown) == ("local", False)
+        self.exported.append((name, destination))
+        return self._submit("export", Opcode.EXPORT, name, reason)
+
+    def grow_instance_disk(self, name: str, disk: int, *, amount: int, reason: str | None) -> int:
+        self.grown.append((name, disk, amount))
+        return self._submit("grow", Opcode.GROW_DISK, name, reason)
+
+    def reinstall_instance(self, name: str, *, os: str, osparams: Mapping[str, str], no_startup: bool) -> int:
+        if not self.unreachable:
+            self.installed.append((name, osparams["image"], no_startup))
+            self.osparams[name] = osparams
+        return self._submit("reinstall", Opcode.REINSTALL, name, None)
+
+    def get_info(self) -> dict[str, Any]:
+        self._ask("info")
+        return {"uuid": self.cluster, "software_version": "3.0.2"}
+
+    def get_nodes(self) -> list[dict[str, Any]]:
+        self._ask("nodes")
+        return list(self.nodes)
+
+    def get_jobs(self, *, bulk: bool = True) -> list[dict[str, Any]]:
+        self._ask("jobs")
+        with self._lock:
+            # the bulk form has no results
+            return [{**job.row(), "opresult": None} for job in self.jobs.values()]
+
+    def get_job(self, job_id: int) -> dict[str, Any] | None:
+        self._ask("job")
+        with self._lock:
+            job = self.jobs.get(job_id)
+            return job.row() if job else None
+
+    def query_jobs(self, job_ids: Sequence[int]) -> list[dict[str, Any]]:
+        self._ask("query")
+        with self._lock:
+            return [self.jobs[job_id].row() for job_id in job_ids if job_id in self.jobs]
+
+    def get_instances(self, *, bulk: bool = True) -> list[dict[str, Any]]:
+        self._ask("instances")
+        with self._lock:
+            return [instance.row() for instance in self.instances.values()]
+
+    def get_instance(self, name: str) -> dict[str, Any]:
+        self._ask("instance")
+        with self._lock:
+            if name not in self.instances:
+                raise RapiRefused(status=404, error_class="HttpNotFound", reason=f"{name} is not known")
+            return self.instances[name].row()
+
+    # what tests do
+
+    def foreign(self, opcodes: str | Sequence[str], name: str) -> FakeJob:
+        """Have an operator submit a job: it carries no request id."""
+        return self._add((opcodes,) if isinstance(opcodes, str) else tuple(opcodes), name, None)
+
+    def step(self, job_id: int, status: JobStatus) -> messages.JobEvent:
+        """Move a job to a status that is not its last, and give the event."""
+        job = self.jobs[job_id]
+        job.statuses = [status.value] * len(job.opcodes)
+        return self.event(job_id)
+
+    def finish(self, job_id: int, *, failed: object = None, canceled: bool = False) -> messages.JobEvent:
+        """End a job, well or badly, with what that does to the cluster, and give the event."""
+        job = self.jobs[job_id]
+        job.ended_at = self.clock()
+        if canceled:
+            job.statuses, job.results = ["canceled"] * len(job.opcodes), ["Job canceled by request"] * len(job.opcodes)
+        elif failed is not None:
+            job.statuses = ["error"] * len(job.opcodes)
+            job.results = [failed] * len(job.opcodes)
+        else:
+            job.statuses = ["success"] * len(job.opcodes)
+            job.results = [["node1"] if op == Opcode.CREATE else None for op in job.opcodes]
+            for opcode in job.opcodes:
+                self._do(opcode, job)
+        return self.event(job_id)
+
+    def event(self, job_id: int) -> messages.JobEvent:
+        """Give the event that eventd would publish of a job as it is now."""
+        return messages.JobEvent(
+            cluster=self.cluster, job=jobs.from_rapi(self.jobs[job_id].row()), seen_at=self.clock()
+        )
+
+    def open_jobs(self) -> list[int]:
+        return [job.id for job in self.jobs.values() if job.ended_at is None]
+
+    def forget(self, job_id: int) -> None:
+        """Lose a job, as a cluster does whose queue was purged."""
+        del self.jobs[job_id]
+
+    def _do(self, opcode: str, job: FakeJob) -> None:
+        if opcode == Opcode.CREATE and job.spec is not None:
+            self.instances[job.instance] = FakeInstance(job.instance, vcpus=job.spec.vcpus, ram=job.spec.memory)
+        elif opcode == Opcode.REMOVE:
+            self.instances.pop(job.instance, None)
+        elif opcode in (Opcode.STARTUP, Opcode.REBOOT) and job.instance in self.instances:
+            self.instances[job.instance].status = "running"
+        elif opcode == Opcode.SET_PARAMS and job.instance in self.sizes and job.instance in self.instances:
+            found = self.instances[job.instance]
+            found.vcpus, found.ram = self.sizes[job.instance]
+        elif opcode == Opcode.SHUTDOWN and job.instance in self.instances:
+            self.instances[job.instance].status = "ADMIN_down"
+
+    def _ask(self, what: str) -> None:
+        self.meanwhile(what)
+        if self.unreachable:
+            raise RapiUnreachable("connection refused", sent=False)
+        with self._lock:
+            self.asked.append(what)
+
+    def _submit(
+        self, method: str, opcode: Opcode, name: str, reason: str | None, *, spec: InstanceSpec | None = None
+    ) -> int:
+        self.meanwhile(method)
+        if self.unreachable:
+            raise RapiUnreachable("connection refused", sent=False)
+        with self._lock:
+            self.calls.append((method, name, reason))
+            if self.refusals:
+                raise self.refusals.pop(0)
+        job = self._add((opcode,), name, reason, spec=spec)
+        with self._lock:
+            if self.lose_replies:
+                self.lose_replies -= 1
+                raise RapiUnreachable("the connection was cut", sent=True)
+        return job.id
+
+    def _add(
+        self, opcodes: tuple[str, ...], name: str, reason: str | None, *, spec: InstanceSpec | None = None
+    ) -> FakeJob:
+        with self._lock:
+            job = FakeJob(self._next, opcodes, name, reason, self.clock(), spec=spec)
+            job.statuses = ["queued"] * len(opcodes)
+            job.results = [None] * len(opcodes)
+            self.jobs[job.id] = job
+            self._next += 1
+        return job
+
+
+class FakeClients:
+    """Stands in for cloud.clients.Clients: one FakeRapi per backend, or one for all."""
+
+    def __init__(self, rapi: FakeRapi | Mapping[int, FakeRapi]) -> None:
+        self._rapi = rapi
+
+    def of(self, backend: Backend) -> FakeRapi:
+        return self._rapi if isinstance(self._rapi, FakeRapi) else self._rapi[backend.id]
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def clients(rapi: FakeRapi | Mapping[int, FakeRapi]) -> Clients:
+    """Give the fake under the type that the domain's functions ask for."""
+    return cast("Clients", FakeClients(rapi))
+
+
+def refused(
+    status: int = 400, *, error_class: str = "HttpBadRequest", reason: str = "no", retryable: bool = False
+) -> RapiRefused:
+    return RapiRefused(status=status, error_class=error_class, reason=reason, retryable=retryable)
+
+
+def _node(name: str) -> dict[str, Any]:
+    return {
+        "name": name,
+        "vm_capable": True,
+        "offline": False,
+        "drained": False,
+        "mtotal": 65536,
+        "mfree": 60000,
+        "dtotal": 1000000,
+        "dfree": 900000,
+        "ctotal": 16,
+    }
+
+
+def _stamp(time: datetime) -> list[int]:
+    since = time - datetime.fromtimestamp(0, tz=time.tzinfo)
+    return [since // timedelta(seconds=1), since.microseconds]

@@ -1,0 +1,1 @@
+"""OpenStack's own test suite, tempest, run against the sandbox: `make tempest`."""

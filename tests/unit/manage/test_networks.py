@@ -1,0 +1,48 @@
+"""Networks and their subnets."""
+
+import pytest
+
+from tests.unit.manage.conftest import Operator
+
+
+@pytest.fixture
+def network(operator: Operator) -> str:
+    made = operator.json("network", "add", "public", "--link", "br0", "--shared", "--external", "--default")
+    assert (made["name"], made["link"], made["mode"], made["default"]) == ("public", "br0", "bridged", True)
+    return str(made["id"])
+
+
+def test_a_network_is_given_subnets_shown_and_removed(operator: Operator, network: str) -> None:
+    subnet = operator.json(
+        "network", "add-subnet", "public", "192.0.2.0/24", "--pool", "192.0.2.10-192.0.2.20", "--nameserver",
+        "192.0.2.53",
+    )  # fmt: skip
+    assert (subnet["gateway"], subnet["pools"]) == ("192.0.2.1", ["192.0.2.10-192.0.2.20"])
+    slaac = operator.json("network", "add-subnet", network, "2001:db8::/64", "--slaac")
+
+    shown = operator.json("network", "show", "public")
+
+    assert shown["subnets"] == [subnet, slaac]
+    assert operator.json("network", "list")[0]["subnets"] == ["192.0.2.0/24", "2001:db8::/64"]
+    assert operator.json("network", "remove", "public", "--yes") == {"removed": network}
+    assert operator.json("network", "list") == []
+    operator.run("network", "show", "public", code=1)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["192.0.2.1/24"], ["192.0.2.0/24", "--pool", "192.0.2.9"], ["192.0.2.0/24", "--gateway", "nonsense"]],
+)
+def test_a_subnet_that_cannot_be_meant_is_a_usage_error(operator: Operator, network: str, arguments: list[str]) -> None:
+    operator.run("network", "add-subnet", network, *arguments, code=2)
+
+
+def test_a_subnet_without_a_gateway(operator: Operator, network: str) -> None:
+    assert operator.json("network", "add-subnet", network, "192.0.2.0/24", "--gateway", "none")["gateway"] is None
+
+
+def test_a_name_that_two_networks_have_has_to_be_an_id(operator: Operator, network: str) -> None:
+    operator.run("network", "add", "public", "--link", "br1")
+
+    assert "give the id" in operator.run("network", "show", "public", code=1).err
+    assert operator.json("network", "show", network)["link"] == "br0"
