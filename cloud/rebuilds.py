@@ -32,7 +32,7 @@ class RebuildSpec:
 def begin(cloud: Cloud, caller: Caller, instance_id: str, spec: RebuildSpec) -> Instance:
     """Begin to rebuild a server; raises NotFound, Invalid for the image or the files, Busy or Conflict.
 
-    A running server runs again afterwards, a stopped one stays stopped.
+    A running server runs again afterwards, a stopped one stays stopped, and a broken one runs.
     """
     policy.require(caller, Operation.SERVER_WRITE)
     if spec.files:
@@ -40,6 +40,8 @@ def begin(cloud: Cloud, caller: Caller, instance_id: str, spec: RebuildSpec) -> 
     with cloud.sessions.begin() as db:
         instance = instances.unlocked(db, caller, instance_id)
         rule = states.check(Action.REBUILD, state=instance.state, task=instance.task, what=f"server {instance_id}")
+        if instance.present is not True:
+            raise Conflict(f"server {instance_id} was never there to be rebuilt; delete it and create another")
         image = images.usable(db, caller, spec.image_id)
         if image.file is None:
             raise Invalid(f"rebuild.imageRef: image {image.id} has no file to install")
@@ -61,7 +63,7 @@ def begin(cloud: Cloud, caller: Caller, instance_id: str, spec: RebuildSpec) -> 
                 "image_id": image.id,
                 "image_file": image.file,
                 "image_format": image.disk_format,
-                "start": instance.state is State.ACTIVE,
+                "start": instance.state is not State.STOPPED,
             },
         )
         instance.task = rule.task

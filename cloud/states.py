@@ -65,7 +65,7 @@ RULES: dict[Action, Rule] = {
     Action.RESIZE: Rule(Opcode.SET_PARAMS, Task.RESIZING, _SEEN),
     Action.CONFIRM_RESIZE: Rule(Opcode.GROW_DISK, Task.RESIZING, _SEEN, after=Task.RESIZED),
     Action.REVERT_RESIZE: Rule(Opcode.SET_PARAMS, Task.REVERTING, _SEEN, after=Task.RESIZED),
-    Action.REBUILD: Rule(Opcode.REINSTALL, Task.REBUILDING, _SEEN),
+    Action.REBUILD: Rule(Opcode.REINSTALL, Task.REBUILDING, _SEEN | {State.ERROR}),
     Action.LIVE_MIGRATE: Rule(Opcode.MIGRATE, Task.MIGRATING, frozenset({State.ACTIVE})),
     Action.MIGRATE: Rule(Opcode.FAILOVER, Task.MIGRATING, _SEEN),
     Action.EVACUATE: Rule(Opcode.FAILOVER, Task.MIGRATING, _ALIVE),

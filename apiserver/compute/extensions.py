@@ -49,13 +49,16 @@ EXTENSIONS = (
     Known("os-keypairs", "Keypairs", "SSH public keys."),
     Known("os-migrations", "Migrations", "The moves and resizes of servers, for admins."),
     Known("os-multiple-create", "MultipleCreate", "Several servers by one request."),
+    Known("os-networks", "Networks", "Networks as the Compute API showed them before there was a Network API."),
     Known("os-quota-sets", "Quotas", "Quotas of projects."),
     Known("os-rescue", "Rescue", "Booting servers from a rescue system."),
     Known("os-scheduler-hints", "SchedulerHints", "Servers near to or far from others."),
     Known("os-server-groups", "ServerGroups", "Servers that are to share a node, or not to."),
+    Known("os-server-password", "ServerPassword", "Passwords that guests make for themselves; none does."),
     Known("os-server-start-stop", "ServerStartStop", "Starting and stopping servers."),
     Known("os-services", "Services", "What keeps servers running, for admins."),
     Known("os-simple-tenant-usage", "SimpleTenantUsage", "What projects used within a period."),
+    Known("os-tenant-networks", "TenantNetworks", "The networks that a project may use."),
     Known("os-used-limits", "UsedLimits", "How much of the limits is used."),
 )
 _BY_ALIAS = {extension.alias: extension for extension in EXTENSIONS}

@@ -65,7 +65,7 @@ _SHOWN: dict[State, tuple[Status, dict[Task, Status]]] = {
     State.BUILDING: (Status.BUILD, {}),
     State.ACTIVE: (Status.ACTIVE, _THROUGH),
     State.STOPPED: (Status.SHUTOFF, _THROUGH),
-    State.ERROR: (Status.ERROR, {}),
+    State.ERROR: (Status.ERROR, {Task.REBUILDING: Status.REBUILD}),
     State.UNKNOWN: (Status.UNKNOWN, _THROUGH_UNKNOWN),
     State.DELETED: (Status.DELETED, {}),
 }

@@ -32,6 +32,22 @@ class ServerSecurityGroups(Resource):
         return answers.json({"security_groups": []})
 
 
+class ServerPassword(Resource):
+    """The password that a guest has made for itself, and sealed for its owner's key."""
+
+    @docs.operation(faults=models.LOOK_FAULTS)
+    def get(self, server_id: str) -> flask.Response:
+        """Show it: there is none, since no guest can leave one."""
+        instances.get(self.cloud, self.caller, server_id)
+        return answers.json({"password": ""})
+
+    @docs.operation(status=204, faults=models.LOOK_FAULTS)
+    def delete(self, server_id: str) -> flask.Response:
+        """Forget it."""
+        instances.get(self.cloud, self.caller, server_id)
+        return answers.empty(204)
+
+
 class VolumeAttachments(Resource):
     """A server's volumes."""
 

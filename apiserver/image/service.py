@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from apiserver.image import files, images, models, schemas, sharing, versions
+from apiserver.image import files, images, models, schemas, sharing, tasks, versions
 from apiserver.routing import Route, Service
 
 SERVICE = Service(
@@ -18,6 +18,7 @@ SERVICE = Service(
         Route("/v2/images", images.Images),
         Route("/v2/images/<image_id>", images.Image),
         Route("/v2/images/<image_id>/file", files.File),
+        Route("/v2/images/<image_id>/tasks", tasks.Tasks),
         Route("/v2/images/<image_id>/tags/<tag>", sharing.Tag),
         Route("/v2/images/<image_id>/members", sharing.Members),
         Route("/v2/images/<image_id>/members/<member_id>", sharing.Member),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from apiserver.network import models, networks, ports, subnets, surroundings, versions
+from apiserver.network import models, networks, ports, quotas, subnets, surroundings, versions
 from apiserver.routing import Route, Service
 
 SERVICE = Service(
@@ -22,6 +22,8 @@ SERVICE = Service(
         Route("/v2.0/ports/<port_id>", ports.OnePort),
         Route("/v2.0/extensions", surroundings.Extensions),
         Route("/v2.0/extensions/<alias>", surroundings.Extension),
+        Route("/v2.0/quotas/<project_id>", quotas.Quota),
+        Route("/v2.0/quotas/<project_id>/default", quotas.DefaultQuota),
         Route("/v2.0/floatingips", surroundings.FloatingIps),
         Route("/v2.0/routers", surroundings.Routers),
         Route("/v2.0/security-groups", surroundings.SecurityGroups),

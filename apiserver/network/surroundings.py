@@ -17,6 +17,7 @@ EXTENSIONS = {
     "net-mtu": ("Network MTU", "Provides MTU attribute for a network resource"),
     "pagination": ("Pagination support", "Lists are paged by limit and marker"),
     "sorting": ("Sorting support", "Lists are sorted by sort_key and sort_dir"),
+    "quotas": ("Quota management support", "The quotas of projects can be read"),
     "project-id": ("project_id field enabled", "Resources have project_id"),
     "standard-attr-timestamp": ("Resource timestamps", "Resources have created_at and updated_at"),
     "standard-attr-description": ("standard-attr-description", "Resources have a description"),

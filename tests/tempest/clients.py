@@ -32,9 +32,8 @@ FACTS = (
     ),
     Fact("openstacksdk, openstack CLI", "an `Accept` header that is empty means anything", "yes"),
     Fact("openstacksdk, openstack CLI", "a name where an id belongs is 404, never 400", "yes"),
-    Fact(
-        "openstacksdk, openstack CLI", "`--network`, `--nic`, security groups, floating IPs: a Network API", "not yet"
-    ),
+    Fact("openstacksdk, openstack CLI", "`--network`, `--nic`, `network list`, `port create`: a Network API", "yes"),
+    Fact("openstacksdk, openstack CLI", "security groups, floating IPs, networks of one's own", "not yet"),
     Fact("openstacksdk, openstack CLI", "`--boot-from-volume`, `server add volume`: a Volume API", "not yet"),
     Fact("novaclient", "versions 2, 2.0 and 2.1; pages until one is empty", "yes; it takes no 1.1"),
     Fact("libcloud", "the catalog's names `nova` and `glance`, region `RegionOne`", "yes"),

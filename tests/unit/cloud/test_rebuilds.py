@@ -11,6 +11,7 @@ from cloud.states import Action
 from common.errors import Conflict, Invalid
 from common.jobs import JobStatus, Opcode
 from db.instances import State, Task
+from db.users import Role
 from tests.support.clouds import World
 
 
@@ -42,6 +43,24 @@ def test_a_stopped_server_stays_stopped(world: World, other_image: str) -> None:
     world.finish(instance_id)
     assert world.instance(instance_id).state is State.STOPPED
     assert world.rapi.installed[0][2] is True
+
+
+def test_a_server_that_is_called_broken_is_rebuilt_and_runs(world: World, other_image: str) -> None:
+    instance_id = world.active()
+    instances.reset_state(world.cloud, world.fresh(roles=(Role.ADMIN,)), instance_id, State.ERROR)
+    begin(world, instance_id, other_image)
+    world.finish(instance_id)
+    world.look()
+    row = world.instance(instance_id)
+    assert (row.state, row.image_id) == (State.ACTIVE, other_image)
+    assert world.rapi.installed == [(row.ganeti_name, "other.img", False)]
+
+
+def test_a_server_that_could_not_be_created_is_not_rebuilt(world: World, other_image: str) -> None:
+    instance_id = world.create_one()
+    world.finish(instance_id, failed=["OpPrereqError", ["no room", "insufficient_resources"]])
+    with pytest.raises(Conflict, match="never there"):
+        begin(world, instance_id, other_image)
 
 
 def test_an_event_that_comes_before_rapis_answer_finds_its_job(world: World, other_image: str) -> None:

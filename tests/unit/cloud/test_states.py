@@ -40,7 +40,7 @@ ALLOWED = {
         Action.MIGRATE,
         Action.EVACUATE,
     },
-    State.ERROR: {Action.DELETE, Action.CLEANUP},
+    State.ERROR: {Action.DELETE, Action.CLEANUP, Action.REBUILD},
     State.UNKNOWN: {
         Action.START,
         Action.STOP,

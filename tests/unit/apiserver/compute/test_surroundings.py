@@ -25,7 +25,16 @@ def test_there_is_one_availability_zone(demo: Asking, admin: Asking) -> None:
     [
         ("servers/{}/os-security-groups", {"security_groups": []}),
         ("servers/{}/os-volume_attachments", {"volumeAttachments": []}),
+        ("servers/{}/os-server-password", {"password": ""}),
     ],
 )
 def test_what_there_is_not_yet_is_an_empty_list(demo: Asking, active: str, path: str, document: object) -> None:
     assert demo.get(f"/compute/v2.1/{path.format(active)}").json == document
+
+
+def test_a_password_that_no_guest_has_left_is_forgotten_all_the_same(
+    demo: Asking, stranger: Asking, active: str
+) -> None:
+    path = f"/compute/v2.1/servers/{active}/os-server-password"
+    assert demo.delete(path).status_code == 204
+    assert stranger.get(path).status_code == stranger.delete(path).status_code == 404

@@ -35,6 +35,14 @@ def test_an_image_is_shown_and_its_properties_take_nobodys_place(demo: Asking, i
     assert demo.get(PATH).json["images"] == [shown]
 
 
+def test_an_image_has_one_task_that_brings_in_its_file(demo: Asking, stranger: Asking, private_image: str) -> None:
+    (task,) = demo.get(f"{PATH}/{private_image}/tasks").json["tasks"]
+    assert (task["image_id"], task["type"], task["status"]) == (private_image, "import", "success")
+    assert stranger.get(f"{PATH}/{private_image}/tasks").status_code == 404
+    new = demo.post(PATH, {"name": "new", "container_format": "bare", "disk_format": "raw"}).json["id"]
+    assert demo.get(f"{PATH}/{new}/tasks").json == {"tasks": []}
+
+
 def test_a_private_image_is_its_projects_own(demo: Asking, stranger: Asking, admin: Asking, private_image: str) -> None:
     assert demo.get(f"{PATH}/{private_image}").status_code == 200
     assert admin.get(f"{PATH}/{private_image}").status_code == 200

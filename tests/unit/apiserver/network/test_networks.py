@@ -218,3 +218,11 @@ def test_extensions_are_listed_and_shown(demo: Asking) -> None:
     assert "external-net" in aliases
     assert demo.get(f"{V2}/extensions/external-net").json["extension"]["alias"] == "external-net"
     refused(demo.get(f"{V2}/extensions/dvr"), 404, "dvr")
+
+
+def test_a_projects_quotas_have_no_limits(demo: Asking, stranger: Asking, admin: Asking) -> None:
+    own = demo.get("/identity/v3/auth/projects").json["projects"][0]["id"]
+    for path in (f"{V2}/quotas/{own}", f"{V2}/quotas/{own}/default"):
+        assert demo.get(path).json["quota"]["port"] == -1
+        assert admin.get(path).status_code == 200
+        refused(stranger.get(path), 403, "")
