@@ -12,14 +12,14 @@ from tests.tempest.results import Outcome, Status
 OUTPUT = """
 {0} tempest.api.compute.servers.test_servers.ServersTestJSON.test_update [1.530861s] ... ok
 {1} setUpClass (tempest.api.compute.volumes.test_volumes_get.VolumesGet) ... SKIPPED: Cinder is not available
-{1} setUpClass (tempest.api.compute.test_networks.ComputeNetworksTest) [0.000000s] ... FAILED
-{0} tempest.scenario.test_server_basic_ops.TestOps.test_it [0.1s] ... FAILED
+{1} setUpClass (tempest.api.network.test_networks.NetworksTest) [0.000000s] ... FAILED
+{0} tempest.scenario.test_minimum_basic.TestOps.test_it [0.1s] ... FAILED
 
-setUpClass (tempest.api.compute.test_networks.ComputeNetworksTest)
+setUpClass (tempest.api.network.test_networks.NetworksTest)
 ------------------------------------------------------------------
 Captured traceback: the first
 
-tempest.scenario.test_server_basic_ops.TestOps.test_it[id-1,smoke]
+tempest.scenario.test_minimum_basic.TestOps.test_it[id-1,smoke]
 ------------------------------------------------------------------
 Captured traceback: the second
 """
@@ -31,7 +31,7 @@ def test_each_line_of_an_outcome_is_one() -> None:
     assert [(outcome.group, outcome.status, outcome.why) for outcome in found] == [
         ("compute.servers", Status.PASSED, ""),
         ("compute.volumes", Status.SKIPPED, "Cinder is not available"),
-        ("compute", Status.FAILED, ""),
+        ("network", Status.FAILED, ""),
         ("scenario", Status.FAILED, ""),
     ]
     assert found[1].path == "tempest.api.compute.volumes.test_volumes_get.VolumesGet"
@@ -46,12 +46,13 @@ def test_the_trace_of_a_test_ends_where_the_next_begins() -> None:
 
 
 def test_the_page_counts_by_group_and_gives_every_reason() -> None:
-    page = report.render(results.read(OUTPUT.splitlines()), version="tempest 1")
+    found = results.read(OUTPUT.splitlines())
+    page = report.render(found, version="tempest 1")
 
     assert "| all | 1 | 2 | 1 |" in page
     assert "| no volumes yet | 1 | `compute.volumes` |" in page
-    assert "| `compute.test_networks.ComputeNetworksTest` | no networks yet |" in page
-    assert "| `scenario.test_server_basic_ops.TestOps.test_it` | **not known** |" in page
+    assert f"| `network.test_networks.NetworksTest` | {known.reason_of_failure(found[2].path)} |" in page
+    assert "| `scenario.test_minimum_basic.TestOps.test_it` | **not known** |" in page
 
 
 @pytest.mark.parametrize(
@@ -68,7 +69,7 @@ def test_a_known_failure_excuses_no_other(test: str, is_known: bool) -> None:
 
 def test_every_switch_is_in_the_configuration_and_says_why_it_is_off() -> None:
     nowhere = Path("/nowhere")
-    place = settings.Place("http://127.0.0.1:1", nowhere, nowhere, "admin", "admin", "50%", "one", "two")
+    place = settings.Place("http://127.0.0.1:1", nowhere, nowhere, "admin", "admin", "50%", "one", "two", "public")
     parser = configparser.ConfigParser(interpolation=None)
     parser.read_string(settings.render(place))
 
