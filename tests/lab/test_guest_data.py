@@ -9,12 +9,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import psycopg2
 import pytest
 
 from lab import cloud as lab_cloud
 from lab import ganeti, linux_guest, process
-from tests.conftest import missing
+from tests.lab import direct_boot
 from tests.lab.test_cloud import Session
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJo9WZzqzUEPSSAzlZJQ2mVzmMxVVbBYqVgmxzUUCuUn lab"
@@ -32,14 +31,7 @@ NODE_FOLDERS = ("/var/lib/ganeti", "/var/log", "/var/lib/syros", "/run/ganeti", 
 @pytest.fixture
 def tenant(cloud: lab_cloud.LabCloud) -> Session:
     """A tenant whose guests boot Linux from here on."""
-    if reason := linux_guest.unavailable():
-        missing(reason)
-    linux_guest.write_initrd(cloud.cluster.images / "initrd.img")
-    hvparams = {"kernel_path": str(linux_guest.kernel()), "initrd_path": f"{ganeti.IMAGES}/initrd.img"}
-    connection = psycopg2.connect(cloud.postgres.url("syros").replace("+psycopg2", ""))
-    with connection, connection.cursor() as cursor:
-        cursor.execute("UPDATE backends SET hvparams = %s", (json.dumps(hvparams),))
-    connection.close()
+    direct_boot.use(cloud, linux_guest.write_initrd)
     return Session(cloud, cloud.demo)
 
 
