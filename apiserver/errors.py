@@ -119,6 +119,8 @@ def _domain_fault(error: errors.CloudError, path: str) -> Fault:
     headers: dict[str, str] = {}
     if isinstance(error, errors.QuotaExceeded) and path.startswith(("/compute/v1.1", "/image")):
         status = 413  # the Compute API 1.1 has overLimit for this; later versions have forbidden
+    if isinstance(error, errors.QuotaExceeded) and service_of(path) is Service.NETWORK:
+        status = 409
     if status in (413, 503):
         headers["Retry-After"] = str(RETRY_AFTER)
     return Fault(status, str(error), headers)

@@ -1,4 +1,8 @@
-"""Networks, as their owners and the operator keep them."""
+"""Networks, as their owners and the operator keep them.
+
+What an operator makes is what they say it is on the nodes. What a project makes for itself gets a segment of those that
+the operator has set aside: a bridge of its own, which has no way to any other.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +11,14 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy.orm import Session
 
-from cloud import policy
+from cloud import policy, quotas
 from cloud.context import Caller, Cloud
 from cloud.policy import Operation
 from common import names
 from common.errors import Conflict, Invalid, NotFound
-from db import networks, ports
+from db import networks, ports, segments
 from db.networks import Filter, Network, NicMode, Subnet
+from db.quotas import Resource
 from db.sorting import Order
 
 MTU = 1500
@@ -21,7 +26,7 @@ MTU = 1500
 
 @dataclass(frozen=True)
 class NetworkSpec:
-    """A new network; what it is on the nodes is the operator's to say."""
+    """A new network; what it is on the nodes is the operator's to say, and without a word, a segment."""
 
     name: str
     description: str = ""
@@ -55,30 +60,15 @@ class NetworkView:
     subnets: Sequence[Subnet]
 
 
-def create(cloud: Cloud, caller: Caller, spec: NetworkSpec) -> NetworkView:
-    """Make a network; raises Forbidden, or Invalid without a link: what it is on the nodes."""
+def create(cloud: Cloud, caller: Caller, specs: Sequence[NetworkSpec]) -> Sequence[NetworkView]:
+    """Make networks, all or none; raises Forbidden, QuotaExceeded, or Conflict when no segment is left."""
     policy.require(caller, Operation.NETWORK_WRITE)
-    if spec.link is None:
-        raise Invalid("provider:physical_network: missing; it names the bridge on the nodes")
-    now = cloud.clock()
+    for spec in specs:
+        if spec.shared or spec.external or spec.is_default or spec.link is not None:
+            policy.require(caller, Operation.NETWORK_WRITE_ALL)
     with cloud.sessions.begin() as db:
-        network = Network(
-            id=names.new_id(),
-            name=spec.name,
-            description=spec.description,
-            project_id=caller.project_id or None,
-            shared=spec.shared,
-            external=spec.external,
-            is_default=spec.is_default,
-            enabled=spec.enabled,
-            mode=spec.mode,
-            link=spec.link,
-            mtu=spec.mtu,
-            created_at=now,
-            updated_at=now,
-        )
-        db.add(network)
-    return NetworkView(network, ())
+        _count(db, cloud, caller, len(specs))
+        return [NetworkView(_insert(db, cloud, caller, spec), ()) for spec in specs]
 
 
 def get(cloud: Cloud, caller: Caller, network_id: str) -> NetworkView:
@@ -110,8 +100,10 @@ def page(
 def update(cloud: Cloud, caller: Caller, network_id: str, change: NetworkChange) -> NetworkView:
     """Change what can be changed under the servers that are in it; raises NotFound, Forbidden or Conflict."""
     policy.require(caller, Operation.NETWORK_WRITE)
+    if change.shared is not None or change.external is not None or change.is_default is not None:
+        policy.require(caller, Operation.NETWORK_WRITE_ALL)
     with cloud.sessions.begin() as db:
-        network = visible(networks.lock(db, network_id), caller, network_id)
+        network = writable(networks.lock(db, network_id), caller, network_id)
         for key, value in vars(change).items():
             if value is not None:
                 setattr(network, key, value)
@@ -123,12 +115,16 @@ def delete(cloud: Cloud, caller: Caller, network_id: str) -> None:
     """Delete a network with its subnets; raises NotFound, Forbidden, or Conflict while it has ports."""
     policy.require(caller, Operation.NETWORK_WRITE)
     with cloud.sessions.begin() as db:
-        network = visible(networks.lock(db, network_id), caller, network_id)
+        known = writable(networks.get(db, network_id), caller, network_id)
+        if known.project_id is not None:
+            quotas.count_down(db, project_id=known.project_id, resource=Resource.NETWORKS)
+        network = writable(networks.lock(db, network_id), caller, network_id)
         subnets = networks.lock_subnets(db, [network_id])
         if ports.any_in(db, network_id):
             raise Conflict(f"network {network_id} has ports; delete these, or their servers, first")
         for subnet in subnets:
             db.delete(subnet)
+        segments.give_back(db, network_id)
         db.flush()
         db.delete(network)
 
@@ -140,11 +136,57 @@ def visible(network: Network | None, caller: Caller, network_id: str) -> Network
     return network
 
 
+def writable(network: Network | None, caller: Caller, network_id: str) -> Network:
+    """Give the network back if the caller may change it; raises NotFound, or Forbidden for another's that is shared."""
+    found = visible(network, caller, network_id)
+    if found.project_id is None or found.project_id != caller.project_id:
+        policy.require(caller, Operation.NETWORK_WRITE_ALL)
+    return found
+
+
 def usable(db: Session, caller: Caller, network_id: str) -> Network:
     """Give a network that the caller may have ports in; raises NotFound or Conflict."""
     network = visible(networks.get(db, network_id), caller, network_id)
     if not network.enabled:
         raise Conflict(f"network {network_id} is down")
+    return network
+
+
+def _count(db: Session, cloud: Cloud, caller: Caller, number: int) -> None:
+    if not caller.project_id:
+        return
+    if policy.allows(caller.roles, Operation.NETWORK_WRITE_ALL):
+        quotas.count_up(db, project_id=caller.project_id, resource=Resource.NETWORKS, amount=number)
+    else:
+        amounts = {Resource.NETWORKS: number}
+        quotas.reserve(db, cloud.settings, project_id=caller.project_id, amounts=amounts)
+
+
+def _insert(db: Session, cloud: Cloud, caller: Caller, spec: NetworkSpec) -> Network:
+    now = cloud.clock()
+    segment = segments.take(db) if spec.link is None else None
+    if spec.link is None and segment is None:
+        raise Conflict("no network is left for projects of their own: the operator has to add segments")
+    network = Network(
+        id=names.new_id(),
+        name=spec.name,
+        description=spec.description,
+        project_id=caller.project_id or None,
+        shared=spec.shared,
+        external=spec.external,
+        is_default=spec.is_default,
+        enabled=spec.enabled,
+        mode=spec.mode,
+        link=segment.link if segment is not None else spec.link,
+        mtu=spec.mtu,
+        created_at=now,
+        updated_at=now,
+    )
+    db.add(network)
+    db.flush()
+    if segment is not None:
+        segment.network_id = network.id
+        db.flush()
     return network
 
 

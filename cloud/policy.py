@@ -40,6 +40,7 @@ class Operation(StrEnum):
     NETWORK_READ = "network:read"
     NETWORK_READ_ALL = "network:read_all"
     NETWORK_WRITE = "network:write"
+    NETWORK_WRITE_ALL = "network:write_all"
     PORT_READ = "port:read"
     PORT_WRITE = "port:write"
     PORT_READ_ALL = "port:read_all"
@@ -87,7 +88,10 @@ RULES: Mapping[Operation, Rule] = {
     Operation.IMAGE_DEACTIVATE: Rule(Role.ADMIN, "keep an image from being used, and let it be used again"),
     Operation.NETWORK_READ: Rule(Role.READER, "look at the project's networks and subnets, and at shared ones"),
     Operation.NETWORK_READ_ALL: Rule(Role.ADMIN, "look at every project's networks and subnets, and use them"),
-    Operation.NETWORK_WRITE: Rule(Role.ADMIN, "make, change and delete networks and subnets"),
+    Operation.NETWORK_WRITE: Rule(Role.MEMBER, "make, change and delete the project's networks and subnets"),
+    Operation.NETWORK_WRITE_ALL: Rule(
+        Role.ADMIN, "do so with every project's, share them, and say what they are on the nodes"
+    ),
     Operation.PORT_READ: Rule(Role.READER, "look at the project's ports"),
     Operation.PORT_WRITE: Rule(Role.MEMBER, "make, change and delete the project's ports"),
     Operation.PORT_READ_ALL: Rule(Role.ADMIN, "look at every project's ports, change and delete them"),

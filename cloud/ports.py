@@ -85,15 +85,13 @@ class Interfaces:
     wanted: tuple[Interface, ...] = field(default=())
 
 
-def create(cloud: Cloud, caller: Caller, spec: PortSpec) -> PortView:
-    """Make a port; raises NotFound, Invalid, Conflict (also when no address is left)."""
+def create(cloud: Cloud, caller: Caller, specs: Sequence[PortSpec]) -> Sequence[PortView]:
+    """Make ports, all or none; raises NotFound, Invalid, Conflict (also when no address is left)."""
     policy.require(caller, Operation.PORT_WRITE)
     with cloud.sessions.begin() as db:
-        network = networks.usable(db, caller, spec.network_id)
-        subnets = network_rows.lock_subnets(db, [network.id])
-        port = make(db, cloud, network, project_id=caller.project_id, mac=spec.mac, name=spec.name)
-        port.description, port.enabled = spec.description, spec.enabled
-        return PortView(port, assign(db, port, subnets, spec.fixed_ips))
+        found = {spec.network_id: networks.usable(db, caller, spec.network_id) for spec in specs}
+        subnets = network_rows.lock_subnets(db, list(found))
+        return [_create(db, cloud, caller, spec, network=found[spec.network_id], subnets=subnets) for spec in specs]
 
 
 def get(cloud: Cloud, caller: Caller, port_id: str) -> PortView:
@@ -259,6 +257,15 @@ def assign(db: Session, port: Port, subnets: Sequence[Subnet], wanted: Sequence[
         else:
             found.append(addresses.claim(db, subnet, port, each.ip))
     return found
+
+
+def _create(
+    db: Session, cloud: Cloud, caller: Caller, spec: PortSpec, *, network: Network, subnets: Sequence[Subnet]
+) -> PortView:
+    port = make(db, cloud, network, project_id=caller.project_id, mac=spec.mac, name=spec.name)
+    port.description, port.enabled = spec.description, spec.enabled
+    own = [subnet for subnet in subnets if subnet.network_id == network.id]
+    return PortView(port, assign(db, port, own, spec.fixed_ips))
 
 
 def _automatic(db: Session, port: Port, subnets: Sequence[Subnet]) -> Sequence[Address]:

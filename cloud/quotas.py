@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from cloud.context import Cloud
 from cloud.settings import CloudSettings
 from common.errors import Invalid, NotFound, QuotaExceeded
-from db import instances, projects, quotas
+from db import instances, networks, projects, quotas
 from db.quotas import Resource
 
 
@@ -24,7 +24,7 @@ class Standing:
 
 @dataclass(frozen=True)
 class Drift:
-    """A usage that is not what the project's instances add up to."""
+    """A usage that is not what the project's instances and networks add up to."""
 
     project_id: str
     resource: Resource
@@ -52,12 +52,12 @@ def set_limits(cloud: Cloud, project_id: str, wanted: Mapping[Resource, int]) ->
             quotas.set_limit(db, project_id=project_id, resource=resource, value=value)
 
 
-def clear_limits(cloud: Cloud, project_id: str) -> None:
-    """Give a project the default limits again; raises NotFound."""
+def clear_limits(cloud: Cloud, project_id: str, resources: Collection[Resource] = tuple(Resource)) -> None:
+    """Give a project the default limits of these resources again; raises NotFound."""
     with cloud.sessions.begin() as db:
         if projects.get(db, project_id) is None:
             raise NotFound(f"there is no project {project_id}")
-        quotas.clear_limits(db, project_id)
+        quotas.clear_limits(db, project_id, resources)
 
 
 def fitting(db: Session, settings: CloudSettings, *, project_id: str, each: Mapping[Resource, int], most: int) -> int:
@@ -85,6 +85,17 @@ def reserve(db: Session, settings: CloudSettings, *, project_id: str, amounts: M
             raise QuotaExceeded(f"quota exceeded for {resource}: requested {amount}, used {used} of {limit}")
     for resource, amount in amounts.items():
         usages[resource].used += amount
+
+
+def count_up(db: Session, *, project_id: str, resource: Resource, amount: int = 1) -> None:
+    """Count what an operator makes for a project, whatever its limit."""
+    quotas.lock_usages(db, project_id)[resource].used += amount
+
+
+def count_down(db: Session, *, project_id: str, resource: Resource, amount: int = 1) -> None:
+    """Give back what was reserved for things that are no instances, in the transaction that ends them."""
+    usage = quotas.lock_usages(db, project_id)[resource]
+    usage.used = max(0, usage.used - amount)
 
 
 def release(db: Session, instance: instances.Instance) -> None:
@@ -147,17 +158,23 @@ def _charged(instance: instances.Instance) -> Mapping[Resource, int]:
 
 
 def audit(cloud: Cloud, *, repair: bool = False) -> list[Drift]:
-    """Compare every usage with the instances that are charged; repair recounts within one transaction."""
+    """Compare every usage with what is charged for; repair recounts within one transaction."""
     with cloud.sessions.begin() if repair else cloud.sessions.read() as db:
-        actual = instances.charges(db)
+        charged, owned = instances.charges(db), networks.counts(db)
         recorded = {(row.project_id, row.resource): row for row in quotas.all_usages(db)}
         drifts = []
         for (project_id, resource), row in recorded.items():
-            sums = dict(zip(Resource, actual.get(project_id, (0, 0, 0)), strict=True))
-            if row.used != sums[resource]:
-                drifts.append(Drift(project_id, resource, recorded=row.used, actual=sums[resource]))
+            count, cores, ram = charged.get(project_id, (0, 0, 0))
+            actual = {
+                Resource.INSTANCES: count,
+                Resource.CORES: cores,
+                Resource.RAM: ram,
+                Resource.NETWORKS: owned.get(project_id, 0),
+            }[resource]
+            if row.used != actual:
+                drifts.append(Drift(project_id, resource, recorded=row.used, actual=actual))
                 if repair:
-                    row.used = sums[resource]
+                    row.used = actual
     return drifts
 
 
@@ -166,5 +183,6 @@ def _limits(db: Session, settings: CloudSettings, project_id: str) -> Mapping[Re
         Resource.INSTANCES: settings.quota_instances,
         Resource.CORES: settings.quota_cores,
         Resource.RAM: settings.quota_ram,
+        Resource.NETWORKS: settings.quota_networks,
     }
     return {**defaults, **quotas.limits(db, project_id)}

@@ -14,6 +14,7 @@ class CloudSettings:
     quota_instances: int = config.setting(10, "instances that a project may have, by default; -1 for no limit")
     quota_cores: int = config.setting(20, "virtual CPUs that a project may have, by default; -1 for no limit")
     quota_ram: int = config.setting(51200, "MiB of memory that a project's instances may have, by default; -1 for none")
+    quota_networks: int = config.setting(10, "networks of its own that a project may have, by default; -1 for no limit")
     token_hours: float = config.setting(8.0, "hours that a token lives")
     metadata_items: int = config.setting(128, "metadata items that an instance may have")
     cpu_ratio: float = config.setting(16.0, "virtual CPUs that may share one of a node's")

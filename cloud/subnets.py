@@ -5,6 +5,9 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
+
+from sqlalchemy.orm import Session
 
 from cloud import addresses, networks, policy
 from cloud.addresses import Cidr, Ip
@@ -70,40 +73,15 @@ class SubnetChange:
     routes: tuple[Route, ...] | None = None
 
 
-def create(cloud: Cloud, caller: Caller, spec: SubnetSpec) -> Subnet:
-    """Make a subnet in a network; raises NotFound, Forbidden, Invalid, or Conflict where it overlaps another."""
+def create(cloud: Cloud, caller: Caller, specs: Sequence[SubnetSpec]) -> Sequence[Subnet]:
+    """Make subnets in networks, all or none; raises NotFound, Forbidden, or Invalid (also for one that overlaps)."""
     policy.require(caller, Operation.NETWORK_WRITE)
-    gateway = _gateway(spec)
-    pools = _pools(spec, gateway)
-    _check(spec, gateway)
-    now = cloud.clock()
     with cloud.sessions.begin() as db:
-        network = networks.visible(rows.lock(db, spec.network_id), caller, spec.network_id)
-        for other in rows.subnets_of(db, [network.id]).get(network.id, ()):
-            if ipaddress.ip_network(other.cidr).overlaps(spec.cidr):
-                raise Conflict(f"cidr: {spec.cidr} overlaps {other.cidr} of subnet {other.id}")
-        subnet = Subnet(
-            id=names.new_id(),
-            network_id=network.id,
-            name=spec.name,
-            description=spec.description,
-            project_id=network.project_id,
-            cidr=str(spec.cidr),
-            version=spec.cidr.version,
-            gateway=str(gateway) if gateway is not None else None,
-            dhcp=spec.dhcp,
-            ipv6_mode=spec.ipv6_mode,
-            nameservers=[str(ip) for ip in spec.nameservers],
-            routes=[_route(route) for route in spec.routes],
-            pools=[{"start": str(_ip(spec.cidr, low)), "end": str(_ip(spec.cidr, high))} for low, high in pools],
-            created_at=now,
-            updated_at=now,
-        )
-        db.add(subnet)
-        db.flush()
-        if spec.ipv6_mode is not Ipv6Mode.SLAAC:
-            free_ranges.fill(db, subnet.id, pools)
-    return subnet
+        held = {network_id: rows.lock(db, network_id) for network_id in sorted({spec.network_id for spec in specs})}
+        return [
+            _insert(db, networks.writable(held[spec.network_id], caller, spec.network_id), spec, now=cloud.clock())
+            for spec in specs
+        ]
 
 
 def get(cloud: Cloud, caller: Caller, subnet_id: str) -> Subnet:
@@ -147,6 +125,7 @@ def update(cloud: Cloud, caller: Caller, subnet_id: str, change: SubnetChange) -
         subnet = rows.lock_subnet(db, subnet_id)
         network = rows.get(db, subnet.network_id) if subnet is not None else None
         subnet = _visible(subnet, network, caller, subnet_id)
+        networks.writable(network, caller, subnet.network_id)
         for key in ("name", "description", "dhcp"):
             value = getattr(change, key)
             if value is not None:
@@ -168,9 +147,41 @@ def delete(cloud: Cloud, caller: Caller, subnet_id: str) -> None:
         subnet = rows.lock_subnet(db, subnet_id)
         network = rows.get(db, subnet.network_id) if subnet is not None else None
         subnet = _visible(subnet, network, caller, subnet_id)
+        networks.writable(network, caller, subnet.network_id)
         if ports.any_address_in(db, subnet_id):
             raise Conflict(f"subnet {subnet_id} has addresses in use; delete their ports, or servers, first")
         db.delete(subnet)
+
+
+def _insert(db: Session, network: rows.Network, spec: SubnetSpec, *, now: datetime) -> Subnet:
+    gateway = _gateway(spec)
+    pools = _pools(spec, gateway)
+    _check(spec, gateway)
+    for other in rows.subnets_of(db, [network.id]).get(network.id, ()):
+        if ipaddress.ip_network(other.cidr).overlaps(spec.cidr):
+            raise Invalid(f"cidr: {spec.cidr} overlaps with another subnet: {other.id} has {other.cidr}")
+    subnet = Subnet(
+        id=names.new_id(),
+        network_id=network.id,
+        name=spec.name,
+        description=spec.description,
+        project_id=network.project_id,
+        cidr=str(spec.cidr),
+        version=spec.cidr.version,
+        gateway=str(gateway) if gateway is not None else None,
+        dhcp=spec.dhcp,
+        ipv6_mode=spec.ipv6_mode,
+        nameservers=[str(ip) for ip in spec.nameservers],
+        routes=[_route(route) for route in spec.routes],
+        pools=[{"start": str(_ip(spec.cidr, low)), "end": str(_ip(spec.cidr, high))} for low, high in pools],
+        created_at=now,
+        updated_at=now,
+    )
+    db.add(subnet)
+    db.flush()
+    if spec.ipv6_mode is not Ipv6Mode.SLAAC:
+        free_ranges.fill(db, subnet.id, pools)
+    return subnet
 
 
 def _visible(subnet: Subnet | None, network: rows.Network | None, caller: Caller, subnet_id: str) -> Subnet:

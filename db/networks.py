@@ -145,6 +145,12 @@ def usable(session: orm.Session, project_id: str) -> Sequence[Network]:
     return session.scalars(query.order_by(*order).limit(2)).all()
 
 
+def counts(session: orm.Session) -> Mapping[str, int]:
+    """Count the networks that projects own, by project: what the quota usages must equal."""
+    query = sa.select(Network.project_id, sa.func.count()).where(Network.project_id.is_not(None))
+    return {str(project_id): count for project_id, count in session.execute(query.group_by(Network.project_id))}
+
+
 def subnet(session: orm.Session, subnet_id: str) -> Subnet | None:
     return session.get(Subnet, subnet_id)
 

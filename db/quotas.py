@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from enum import StrEnum
 
 import sqlalchemy as sa
@@ -19,6 +19,8 @@ class Resource(StrEnum):
     CORES = "cores"
     #: MiB
     RAM = "ram"
+    #: that are the project's own
+    NETWORKS = "networks"
 
 
 class Limit(base.Base):
@@ -82,8 +84,8 @@ def set_limit(session: orm.Session, *, project_id: str, resource: Resource, valu
         limit.value = value
 
 
-def clear_limits(session: orm.Session, project_id: str) -> None:
-    session.execute(sa.delete(Limit).where(Limit.project_id == project_id))
+def clear_limits(session: orm.Session, project_id: str, resources: Collection[Resource]) -> None:
+    session.execute(sa.delete(Limit).where(Limit.project_id == project_id, Limit.resource.in_(resources)))
 
 
 def _locked(session: orm.Session, project_id: str) -> dict[Resource, Usage]:

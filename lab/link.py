@@ -1,7 +1,8 @@
 """The lab's private network: a bridge in a network namespace of its own, with one address on the host.
 
-Nodes hang on the bridge; the host reaches them through one veth pair. A lock file, held for life, tells networks in
-use from those that a killed run left behind.
+Nodes hang on the bridge; the host reaches them through one veth pair. Beside it there are segments, which only the
+nodes are on: what guests' own networks are made of. A lock file, held for life, tells networks in use from those that
+a killed run left behind.
 """
 
 import contextlib
@@ -16,6 +17,11 @@ PREFIX = "syros-lab"
 LOCKS = Path("/run") / PREFIX
 RANGE = "10.213"  # 10.213.N.0/24, N being the network's number
 NUMBERS = range(1, 200)
+#: bridges that every node has, each connected with its like and with nothing else
+SEGMENTS = ("prv1", "prv2", "prv3", "prv4")
+
+#: the bridges of a node, with the one that each is connected to
+_BRIDGES = {"br0": "fabric", **{name: f"fabric-{name}" for name in SEGMENTS}}
 
 
 class Link:
@@ -36,21 +42,23 @@ class Link:
 
     def attach(self, pid: int, *, host: int) -> None:
         """Plug in the network namespace of that process: its `br0`, with eth0 in it, gets the address."""
-        port = f"port{host}"
-        _ip("-n", self.name, "link", "add", port, "type", "veth", "peer", "name", "eth0", "netns", str(pid))
-        _ip("-n", self.name, "link", "set", port, "master", "fabric", "up")
         inside = ["nsenter", "-t", str(pid), "-n", "ip", "-batch", "-"]
-        orders = (
-            "link set lo up\nlink add br0 type bridge\nlink set eth0 master br0 up\n"
-            f"addr add {self.address(host)}/24 dev br0\nlink set br0 up\nroute add default via {self.host_address}\n"
-        )
+        orders = "link set lo up\n"
+        for number, (bridge, fabric) in enumerate(_BRIDGES.items()):
+            port = _port(host, number)
+            _ip("-n", self.name, "link", "add", port, "type", "veth", "peer", "name", f"eth{number}", "netns", str(pid))
+            _ip("-n", self.name, "link", "set", port, "master", fabric, "up")
+            orders += f"link add {bridge} type bridge\nlink set eth{number} master {bridge} up\nlink set {bridge} up\n"
+        orders += f"addr add {self.address(host)}/24 dev br0\nroute add default via {self.host_address}\n"
         done = subprocess.run(inside, input=orders, text=True, capture_output=True, check=False)
         if done.returncode != 0:
             raise process.LabError(f"cannot set up the network of a node: {done.stderr.strip()}")
 
     def detach(self, *, host: int) -> None:
         """Unplug it, if the end of its namespace has not done so already."""
-        subprocess.run(["ip", "-n", self.name, "link", "del", f"port{host}"], capture_output=True, check=False)
+        for number in range(len(_BRIDGES)):
+            command = ["ip", "-n", self.name, "link", "del", _port(host, number)]
+            subprocess.run(command, capture_output=True, check=False)
 
     def close(self) -> None:
         """Remove the network, and with it the host's end."""
@@ -83,6 +91,10 @@ def sweep() -> None:
             lock.close()
 
 
+def _port(host: int, number: int) -> str:
+    return f"port{host}-{number}"
+
+
 def _lock(number: int) -> IO[str] | None:
     file = (LOCKS / f"{number}.lock").open("a+")
     try:
@@ -98,8 +110,9 @@ def _build(link: Link) -> None:
         _ip("netns", "del", link.name)
     _ip("netns", "add", link.name)
     _ip("-n", link.name, "link", "set", "lo", "up")
-    _ip("-n", link.name, "link", "add", "fabric", "type", "bridge")
-    _ip("-n", link.name, "link", "set", "fabric", "up")
+    for fabric in _BRIDGES.values():
+        _ip("-n", link.name, "link", "add", fabric, "type", "bridge")
+        _ip("-n", link.name, "link", "set", fabric, "up")
     _ip("link", "add", link.name, "type", "veth", "peer", "name", "host", "netns", link.name)
     _ip("-n", link.name, "link", "set", "host", "master", "fabric", "up")
     _ip("addr", "add", f"{link.host_address}/24", "dev", link.name)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cloud import accounts, backends, flavors, images
+from cloud import accounts, backends, flavors, images, segments
 from cloud.clients import Clients
 from cloud.context import Cloud
 from cloud.settings import CloudSettings
@@ -15,7 +15,7 @@ from cloud.vault import Vault
 from common import config
 from db import schema, sessions
 from db.users import Role
-from lab import ganeti, guest
+from lab import ganeti, guest, link
 from sandbox import clouds
 from sandbox import seed as sandbox_seed
 
@@ -63,6 +63,7 @@ def fill(database: config.Database, keys: config.Secrets, *, cluster: ganeti.Clu
         guest.write_image(image)
         images.add(cloud, images.ImageSpec(name=IMAGE, file=IMAGE_FILE, size=image.stat().st_size))
         sandbox_seed.network(cloud, [_guests(cluster)], link="br0")
+        segments.add(cloud, link.SEGMENTS)
         guest.write_iso(cluster.images / RESCUE_FILE)
         backend = backends.add(cloud, vault, _backend(cluster))
         backends.refresh(cloud, clients, backend)

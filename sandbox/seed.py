@@ -1,4 +1,4 @@
-"""What a fresh cloud needs before the first request: two projects with a user each, flavors, images, one backend.
+"""What a fresh cloud needs before the first request: two projects with a user each, flavors, images, networks.
 
 Everything is made only where it is missing, so that a second start changes nothing.
 """
@@ -10,7 +10,7 @@ import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from cloud import accounts, backends, flavors, images, networks, subnets
+from cloud import accounts, backends, flavors, images, networks, segments, subnets
 from cloud.addresses import Cidr
 from cloud.context import Caller, Cloud
 from cloud.flavors import FlavorSpec
@@ -64,6 +64,8 @@ class Prefix:
 PREFIXES = (Prefix(ipaddress.ip_network("10.64.0.0/16")), Prefix(ipaddress.ip_network("2001:db8:64::/64")))
 #: the bridge of simulated nodes
 LINK = "br0"
+#: those that they keep for projects' own networks
+SEGMENTS = segments.spelled_out("prv1-1000")
 
 
 def seed(cloud: Cloud, *, demo_password: str, admin_password: str) -> None:
@@ -82,6 +84,8 @@ def seed(cloud: Cloud, *, demo_password: str, admin_password: str) -> None:
         if image.name not in present:
             images.add(cloud, image)
     network(cloud, PREFIXES, link=LINK)
+    if segments.count(cloud) == (0, 0):
+        segments.add(cloud, SEGMENTS)
 
 
 def network(cloud: Cloud, prefixes: Sequence[Prefix], *, link: str) -> None:
@@ -90,7 +94,7 @@ def network(cloud: Cloud, prefixes: Sequence[Prefix], *, link: str) -> None:
     if networks.page(cloud, operator, NetworkFilter(), limit=1):
         return
     spec = NetworkSpec(name=NETWORK, shared=True, external=True, is_default=True, link=link)
-    made = networks.create(cloud, operator, spec).network
+    (made,) = (view.network for view in networks.create(cloud, operator, [spec]))
     for prefix in prefixes:
         slaac = Ipv6Mode.SLAAC if prefix.cidr.version == IPV6 else None
         wanted = SubnetSpec(
@@ -100,7 +104,7 @@ def network(cloud: Cloud, prefixes: Sequence[Prefix], *, link: str) -> None:
             ipv6_mode=slaac,
             pools=prefix.pools,
         )
-        subnets.create(cloud, operator, wanted)
+        subnets.create(cloud, operator, [wanted])
 
 
 def backend(cloud: Cloud, vault: Vault, spec: backends.BackendSpec) -> None:

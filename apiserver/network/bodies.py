@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Callable
+from typing import TypeVar
 
 from apiserver.validation import Body
 from cloud.addresses import Cidr, Ip
@@ -13,6 +15,10 @@ from cloud.subnets import Pool, Route, SubnetChange, SubnetSpec
 from common.errors import Invalid
 from db.networks import Ipv6Mode, NicMode
 
+T = TypeVar("T")
+
+#: things that one POST makes
+_MOST_AT_ONCE = 50
 _MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
 _LINK = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,14}")
 _NETWORK = ("name", "description", "admin_state_up", "shared", "router:external", "is_default")
@@ -42,9 +48,19 @@ _PORT_NEUTRAL: dict[str, tuple[object, ...]] = {
 }
 
 
-def network(body: Body) -> NetworkSpec:
+def several(body: Body, one: str, many: str, read: Callable[[Body], T]) -> tuple[list[T], bool]:
+    """Read what a POST makes: one thing, or a list of them by another name; tell which. Raises Invalid."""
+    if body.has(many):
+        body.only(many)
+        found = [read(each) for each in body.nested_list(many, most=_MOST_AT_ONCE)]
+        if not found:
+            raise Invalid(f"{many}: it is empty")
+        return found, True
+    return [read(body.nested(one))], False
+
+
+def network(given: Body) -> NetworkSpec:
     """Read a new network; raises Invalid."""
-    given = body.nested("network")
     given.only(
         *_NETWORK,
         "project_id",
@@ -56,9 +72,11 @@ def network(body: Body) -> NetworkSpec:
     )
     _refuse(given, _NETWORK_NEUTRAL)
     kind = given.maybe_text("provider:network_type")
+    link = given.maybe_text("provider:physical_network", longest=15)
+    if kind == "flat" and link is None:
+        raise Invalid("provider:physical_network: missing; it names the bridge on the nodes")
     if kind not in (None, "flat"):
         raise Invalid("provider:network_type: flat is the only one served: a bridge that is on every node")
-    link = given.maybe_text("provider:physical_network", longest=15)
     if link is not None and not _LINK.fullmatch(link):
         raise Invalid("provider:physical_network: the name of a bridge on the nodes is expected")
     return NetworkSpec(
@@ -88,9 +106,8 @@ def network_change(body: Body) -> NetworkChange:
     )
 
 
-def subnet(body: Body) -> SubnetSpec:
+def subnet(given: Body) -> SubnetSpec:
     """Read a new subnet; raises Invalid."""
-    given = body.nested("subnet")
     given.only(
         "network_id",
         "name",
@@ -139,9 +156,8 @@ def subnet_change(body: Body) -> SubnetChange:
     )
 
 
-def port(body: Body) -> PortSpec:
+def port(given: Body) -> PortSpec:
     """Read a new port; raises Invalid."""
-    given = body.nested("port")
     given.only(
         "network_id",
         "name",

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from flask_restx import Model, fields
 
-LOOK_FAULTS = {401: "No valid token", 404: "There is none"}
+LOOK_FAULTS = {401: "No valid token", 403: "Not allowed", 404: "There is none"}
 LIST_FAULTS = {400: "A parameter can't be meant", 401: "No valid token"}
 CHANGE_FAULTS = {
     400: "The body can't be meant",
@@ -118,7 +118,12 @@ PORTS = Model("Ports", {"ports": fields.List(fields.Nested(_PORT))})
 _NEW_PORT = Model("NewPortBody", _PORT_WORDS)
 NEW_PORT = Model("NewPort", {"port": fields.Nested(_NEW_PORT, required=True)})
 
+_QUOTA = Model("NetworkQuotaBody", {"network": fields.Integer(description="Networks of the project's own; -1: any")})
+QUOTA = Model("NetworkQuota", {"quota": fields.Nested(_QUOTA, required=True)})
+
 ALL = (
+    _QUOTA,
+    QUOTA,
     _NETWORK,
     NETWORK,
     NETWORKS,

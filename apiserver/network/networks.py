@@ -25,7 +25,7 @@ _UP = {"ACTIVE": True, "DOWN": False}
 
 class _Networks(Resource):
     def view(self, found: NetworkView) -> dict[str, object]:
-        return views.network(found, operator=policy.allows(self.caller.roles, Operation.NETWORK_WRITE))
+        return views.network(found, operator=policy.allows(self.caller.roles, Operation.NETWORK_WRITE_ALL))
 
 
 class Networks(_Networks):
@@ -53,9 +53,10 @@ class Networks(_Networks):
 
     @docs.operation(body=models.NEW_NETWORK, gives=models.NETWORK, status=201, faults=models.CHANGE_FAULTS)
     def post(self) -> flask.Response:
-        """Make a network of a bridge that is on the nodes."""
-        made = networks.create(self.cloud, self.caller, bodies.network(self.body()))
-        return answers.json({"network": self.view(made)}, 201)
+        """Make a network, or several by `networks`: the project's own, or for operators, of a bridge on the nodes."""
+        specs, at_once = bodies.several(self.body(), "network", "networks", bodies.network)
+        made = [self.view(each) for each in networks.create(self.cloud, self.caller, specs)]
+        return answers.json({"networks": made} if at_once else {"network": made[0]}, 201)
 
 
 class OneNetwork(_Networks):

@@ -42,9 +42,10 @@ class Ports(Resource):
 
     @docs.operation(body=models.NEW_PORT, gives=models.PORT, status=201, faults=models.CHANGE_FAULTS)
     def post(self) -> flask.Response:
-        """Make a port, for a server that is created later."""
-        made = ports.create(self.cloud, self.caller, bodies.port(self.body()))
-        return answers.json({"port": views.port(made)}, 201)
+        """Make a port, or several by `ports`, for servers that are created later."""
+        specs, at_once = bodies.several(self.body(), "port", "ports", bodies.port)
+        made = [views.port(each) for each in ports.create(self.cloud, self.caller, specs)]
+        return answers.json({"ports": made} if at_once else {"port": made[0]}, 201)
 
     def _wanted(self) -> Filter:
         args = flask.request.args

@@ -23,6 +23,8 @@ SERVICE = Service(
         Route("/v2.0/extensions", surroundings.Extensions),
         Route("/v2.0/extensions/<alias>", surroundings.Extension),
         Route("/v2.0/quotas/<project_id>", quotas.Quota),
+        Route("/v2.0/quotas/<project_id>/details", quotas.QuotaDetails),
+        Route("/v2.0/quotas/<project_id>/details.json", quotas.QuotaDetails),
         Route("/v2.0/quotas/<project_id>/default", quotas.DefaultQuota),
         Route("/v2.0/floatingips", surroundings.FloatingIps),
         Route("/v2.0/routers", surroundings.Routers),

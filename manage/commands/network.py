@@ -49,7 +49,8 @@ def add(
         is_default=is_default,
         mtu=mtu,
     )
-    context.output.item(_item(networks.create(context.cloud, context.caller(), spec)))
+    (made,) = networks.create(context.cloud, context.caller(), [spec])
+    context.output.item(_item(made))
 
 
 @network.command(name="add-subnet")
@@ -81,7 +82,8 @@ def add_subnet(
         nameservers=tuple(_ip(text) for text in nameservers),
         pools=tuple(_pool(text) for text in pools) or None,
     )
-    context.output.item(_subnet_item(subnets.create(context.cloud, context.caller(), spec)))
+    (made,) = subnets.create(context.cloud, context.caller(), [spec])
+    context.output.item(_subnet_item(made))
 
 
 @network.command(name="list")

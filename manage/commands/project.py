@@ -77,9 +77,9 @@ def disable(context: Context, name: str, *, yes: bool) -> None:
 @click.argument("name")
 @quotas.limit_options
 @pass_context
-def quota(context: Context, name: str, *, instances: int | None, cores: int | None, ram: int | None) -> None:
+def quota(context: Context, /, name: str, **limits: int | None) -> None:
     """Show a project's quota, or change the limits that are given."""
-    quotas.change(context, name, instances=instances, cores=cores, ram=ram)
+    quotas.change(context, name, **limits)
 
 
 def _item(row: Project) -> output.Item:

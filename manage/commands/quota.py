@@ -17,13 +17,19 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 COLUMNS = ("resource", "limit", "used")
+_WHAT = {
+    Resource.INSTANCES: "servers",
+    Resource.CORES: "vCPUs",
+    Resource.RAM: "MiB of memory",
+    Resource.NETWORKS: "networks of its own",
+}
 
 pass_context = click.make_pass_decorator(Context)
 
 
 def limit_options(command: Callable[P, R]) -> Callable[P, R]:
     """Give a command an option for each resource."""
-    for resource, what in ((Resource.RAM, "MiB of memory"), (Resource.CORES, "vCPUs"), (Resource.INSTANCES, "servers")):
+    for resource, what in reversed(_WHAT.items()):
         command = click.option(f"--{resource}", type=click.IntRange(min=-1), help=f"{what}; -1 for no limit")(command)
     return command
 
@@ -45,11 +51,11 @@ def show(context: Context, project: str) -> None:
 @click.argument("project")
 @limit_options
 @pass_context
-def set_(context: Context, project: str, *, instances: int | None, cores: int | None, ram: int | None) -> None:
+def set_(context: Context, /, project: str, **limits: int | None) -> None:
     """Change a project's limits."""
-    if instances is None and cores is None and ram is None:
-        raise click.UsageError("give --instances, --cores or --ram")
-    change(context, project, instances=instances, cores=cores, ram=ram)
+    if all(value is None for value in limits.values()):
+        raise click.UsageError(f"give {', '.join(f'--{resource}' for resource in Resource)}, or some of them")
+    change(context, project, **limits)
 
 
 @quota.command()
@@ -75,13 +81,10 @@ def audit(context: Context, *, repair: bool) -> None:
         raise click.exceptions.Exit(Exit.WRONG)
 
 
-def change(
-    context: Context, project: str, *, instances: int | None = None, cores: int | None = None, ram: int | None = None
-) -> None:
-    """Set the limits that are not None, then show how the project stands."""
+def change(context: Context, project: str, **limits: int | None) -> None:
+    """Set the limits that are not None, by the names of resources, then show how the project stands."""
     row = accounts.project(context.cloud, project)
-    given = {Resource.INSTANCES: instances, Resource.CORES: cores, Resource.RAM: ram}
-    wanted = {resource: value for resource, value in given.items() if value is not None}
+    wanted = {Resource(name): value for name, value in limits.items() if value is not None}
     if wanted:
         quotas.set_limits(context.cloud, row.id, wanted)
     context.output.rows(standing(context, row.id), COLUMNS)

@@ -31,7 +31,7 @@ def add(
 ) -> str:
     """Make a network with these subnets; IPv6 ones are for guests that make their own addresses."""
     spec = NetworkSpec(name=name, shared=shared, is_default=is_default, link=link)
-    network = networks.create(cloud, operator(), spec).network
+    (network,) = (view.network for view in networks.create(cloud, operator(), [spec]))
     for cidr in cidrs:
         add_subnet(cloud, network.id, cidr)
     return network.id
@@ -45,4 +45,5 @@ def add_subnet(cloud: Cloud, network_id: str, cidr: str, *, pools: Sequence[tupl
         ranges = tuple(Pool(ipaddress.ip_address(start), ipaddress.ip_address(end)) for start, end in pools)
     slaac = Ipv6Mode.SLAAC if prefix.version == 6 else None
     spec = SubnetSpec(network_id=network_id, cidr=prefix, pools=ranges, ipv6_mode=slaac, gateway=None)
-    return subnets.create(cloud, operator(), spec)
+    (made,) = subnets.create(cloud, operator(), [spec])
+    return made

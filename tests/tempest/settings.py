@@ -7,6 +7,7 @@ import io
 from dataclasses import dataclass
 from pathlib import Path
 
+from apiserver.network.surroundings import EXTENSIONS
 from tests.tempest.features import FEATURES, FILTERS
 
 
@@ -52,7 +53,7 @@ def render(place: Place) -> str:
             "build_timeout": 120,
         },
         "network": {"public_network_id": place.network},
-        "network-feature-enabled": {"floating_ips": False, "api_extensions": ""},
+        "network-feature-enabled": {"floating_ips": False, "api_extensions": ",".join(EXTENSIONS)},
         "compute-feature-enabled": {"scheduler_enabled_filters": ",".join(FILTERS)},
     }
     for feature in FEATURES:

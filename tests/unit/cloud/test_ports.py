@@ -139,7 +139,7 @@ def test_the_addresses_of_a_deleted_server_are_free_again_and_given_last(world: 
 
 def test_a_port_of_ones_own_outlives_the_server_and_keeps_its_address(world: World) -> None:
     network = networks.add(world.cloud, "192.0.2.0/29")
-    port = ports.create(world.cloud, world.fresh(), PortSpec(network_id=network, name="mine")).port
+    port = ports.create(world.cloud, world.fresh(), [PortSpec(network_id=network, name="mine")])[0].port
 
     (one,) = create(world, on(Interface(port_id=port.id)))
     assert ips(world, one) == ["192.0.2.2"]
@@ -157,7 +157,7 @@ def test_a_port_of_ones_own_outlives_the_server_and_keeps_its_address(world: Wor
 
 def test_a_port_named_twice_is_refused(world: World) -> None:
     network = networks.add(world.cloud, "192.0.2.0/29")
-    port = ports.create(world.cloud, world.fresh(), PortSpec(network_id=network)).port
+    port = ports.create(world.cloud, world.fresh(), [PortSpec(network_id=network)])[0].port
 
     with pytest.raises(Invalid, match="twice"):
         create(world, on(Interface(port_id=port.id), Interface(port_id=port.id)))
@@ -165,7 +165,7 @@ def test_a_port_named_twice_is_refused(world: World) -> None:
 
 def test_what_is_another_projects_is_not_there(world: World) -> None:
     network = networks.add(world.cloud, "192.0.2.0/29")
-    port = ports.create(world.cloud, world.fresh(), PortSpec(network_id=network)).port
+    port = ports.create(world.cloud, world.fresh(), [PortSpec(network_id=network)])[0].port
     stranger = world.stranger_caller()
 
     with pytest.raises(NotFound):
@@ -187,9 +187,8 @@ def test_an_address_may_be_asked_for_by_subnet(world: World) -> None:
     network = networks.add(world.cloud, "192.0.2.0/29")
     other = networks.add_subnet(world.cloud, network, "198.51.100.0/29")
 
-    made = ports.create(
-        world.cloud, world.fresh(), PortSpec(network_id=network, fixed_ips=(FixedIp(subnet_id=other.id),))
-    )
+    spec = PortSpec(network_id=network, fixed_ips=(FixedIp(subnet_id=other.id),))
+    (made,) = ports.create(world.cloud, world.fresh(), [spec])
 
     assert [each.ip for each in made.addresses] == ["198.51.100.2"]
 
@@ -197,10 +196,10 @@ def test_an_address_may_be_asked_for_by_subnet(world: World) -> None:
 def test_a_mac_that_is_in_use_is_refused(world: World) -> None:
     network = networks.add(world.cloud, "192.0.2.0/29")
     spec = PortSpec(network_id=network, mac="02:00:00:00:00:01")
-    ports.create(world.cloud, world.fresh(), spec)
+    ports.create(world.cloud, world.fresh(), [spec])
 
     with pytest.raises(Conflict, match="mac_address"):
-        ports.create(world.cloud, world.fresh(), spec)
+        ports.create(world.cloud, world.fresh(), [spec])
 
 
 def test_ganeti_is_told_the_mac_the_first_address_and_the_link(world: World) -> None:

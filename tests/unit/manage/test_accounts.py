@@ -133,6 +133,7 @@ def test_limits_are_set_one_by_one(operator: Operator) -> None:
         {"resource": "instances", "limit": 3, "used": 0},
         {"resource": "cores", "limit": -1, "used": 0},
         {"resource": "ram", "limit": 51200, "used": 0},
+        {"resource": "networks", "limit": 10, "used": 0},
     ]
 
 

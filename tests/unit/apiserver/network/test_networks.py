@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from cloud import segments as pools
 from cloud.context import Cloud
 from tests.support import networks
 from tests.unit.apiserver.asking import Asking
@@ -115,7 +116,7 @@ def test_a_subnet_that_cannot_be_is_refused(
 
 def test_two_subnets_of_a_network_do_not_overlap(admin: Asking, public: str, subnet: str) -> None:
     body = {"subnet": {**SUBNET, "network_id": public, "cidr": "192.0.2.128/25"}}
-    refused(admin.post(f"{V2}/subnets", body), 409, subnet)
+    refused(admin.post(f"{V2}/subnets", body), 400, subnet)
 
 
 def test_pools_that_touch_are_one_stock(admin: Asking, demo: Asking, public: str) -> None:
@@ -220,9 +221,99 @@ def test_extensions_are_listed_and_shown(demo: Asking) -> None:
     refused(demo.get(f"{V2}/extensions/dvr"), 404, "dvr")
 
 
-def test_a_projects_quotas_have_no_limits(demo: Asking, stranger: Asking, admin: Asking) -> None:
-    own = demo.get("/identity/v3/auth/projects").json["projects"][0]["id"]
+@pytest.fixture
+def own(demo: Asking) -> str:
+    return str(demo.get("/identity/v3/auth/projects").json["projects"][0]["id"])
+
+
+def test_a_projects_quotas_are_its_own_to_see(demo: Asking, stranger: Asking, admin: Asking, own: str) -> None:
     for path in (f"{V2}/quotas/{own}", f"{V2}/quotas/{own}/default"):
-        assert demo.get(path).json["quota"]["port"] == -1
+        assert demo.get(path).json["quota"] | {"network": 10, "port": -1} == demo.get(path).json["quota"]
         assert admin.get(path).status_code == 200
         refused(stranger.get(path), 403, "")
+
+
+def test_an_admin_says_how_many_networks_a_project_may_have(
+    demo: Asking, admin: Asking, own: str, segments: list[str]
+) -> None:
+    path = f"{V2}/quotas/{own}"
+    refused(demo.put(path, {"quota": {"network": 1}}), 403, "quota")
+    assert admin.put(path, {"quota": {"network": 1, "port": -1}}).json["quota"]["network"] == 1
+    refused(admin.put(path, {"quota": {"port": 5}}), 400, "network")
+    assert demo.post(f"{V2}/networks", {"network": {}}).status_code == 201
+    refused(demo.post(f"{V2}/networks", {"network": {}}), 409, "quota exceeded for networks")
+    details = demo.get(f"{path}/details").json["quota"]
+    assert details["network"] == {"limit": 1, "used": 1, "reserved": 0}
+    assert admin.delete(path).status_code == 204
+    assert demo.get(path).json["quota"]["network"] == 10
+
+
+@pytest.fixture
+def segments(cloud: Cloud) -> list[str]:
+    links = ["prv1", "prv2", "prv3"]
+    pools.add(cloud, links)
+    return links
+
+
+def test_a_tenant_makes_a_network_that_nobody_else_sees(
+    demo: Asking, stranger: Asking, admin: Asking, segments: list[str]
+) -> None:
+    answer = demo.post(f"{V2}/networks", {"network": {"name": "back"}})
+    assert answer.status_code == 201, answer.text
+    made = answer.json["network"]
+    assert (made["shared"], made["router:external"], made["status"]) == (False, False, "ACTIVE")
+    assert "provider:physical_network" not in made
+    assert admin.get(f"{V2}/networks/{made['id']}").json["network"]["provider:physical_network"] == "prv1"
+    subnet = {"network_id": made["id"], "cidr": "10.0.0.0/24", "ip_version": 4}
+    assert demo.post(f"{V2}/subnets", {"subnet": subnet}).status_code == 201
+    again = demo.post(f"{V2}/subnets", {"subnet": subnet})
+    refused(again, 400, "overlaps with another subnet")
+    refused(stranger.get(f"{V2}/networks/{made['id']}"), 404, "there is no network")
+    refused(stranger.post(f"{V2}/subnets", {"subnet": {**subnet, "cidr": "10.1.0.0/24"}}), 404, "there is no network")
+    refused(stranger.post(f"{V2}/ports", {"port": {"network_id": made["id"]}}), 404, "there is no network")
+    refused(stranger.delete(f"{V2}/networks/{made['id']}"), 404, "there is no network")
+    assert demo.put(f"{V2}/networks/{made['id']}", {"network": {"name": "inner"}}).json["network"]["name"] == "inner"
+    assert demo.delete(f"{V2}/networks/{made['id']}").status_code == 204
+    assert demo.post(f"{V2}/networks", {"network": {}}).status_code == 201
+
+
+@pytest.mark.parametrize(
+    "more", [{"shared": True}, {"router:external": True}, {"is_default": True}, {"provider:physical_network": "br0"}]
+)
+def test_a_tenant_shares_no_network_and_says_not_what_it_is_on_the_nodes(
+    demo: Asking, segments: list[str], more: dict[str, object]
+) -> None:
+    refused(demo.post(f"{V2}/networks", {"network": more}), 403, "network:write_all")
+    made = demo.post(f"{V2}/networks", {"network": {}}).json["network"]["id"]
+    if "provider:physical_network" not in more:
+        refused(demo.put(f"{V2}/networks/{made}", {"network": more}), 403, "network:write_all")
+
+
+def test_a_shared_network_is_not_its_users_to_change(demo: Asking, public: str, subnet: str) -> None:
+    refused(demo.put(f"{V2}/networks/{public}", {"network": {"name": "mine"}}), 403, "network:write_all")
+    refused(demo.delete(f"{V2}/networks/{public}"), 403, "network:write_all")
+    refused(demo.put(f"{V2}/subnets/{subnet}", {"subnet": {"name": "mine"}}), 403, "network:write_all")
+    refused(demo.delete(f"{V2}/subnets/{subnet}"), 403, "network:write_all")
+
+
+def test_without_a_segment_there_is_no_network_and_none_is_counted(demo: Asking, own: str) -> None:
+    refused(demo.post(f"{V2}/networks", {"network": {}}), 409, "segments")
+    assert demo.get(f"{V2}/quotas/{own}/details").json["quota"]["network"]["used"] == 0
+
+
+def test_several_are_made_at_once_or_none(demo: Asking, segments: list[str]) -> None:
+    answer = demo.post(f"{V2}/networks", {"networks": [{"name": "one"}, {"name": "two"}]})
+    assert answer.status_code == 201, answer.text
+    ids = [each["id"] for each in answer.json["networks"]]
+    refused(demo.post(f"{V2}/networks", {"networks": [{"name": "three"}, {"name": "four"}]}), 409, "segments")
+    assert {each["name"] for each in demo.get(f"{V2}/networks").json["networks"]} == {"one", "two"}
+
+    subnets = [{"network_id": each, "cidr": "10.0.0.0/24", "ip_version": 4} for each in ids]
+    made = demo.post(f"{V2}/subnets", {"subnets": subnets}).json["subnets"]
+    assert [each["network_id"] for each in made] == ids
+    wanted = [{"network_id": each, "name": f"in-{number}"} for number, each in enumerate(ids)]
+    ports = demo.post(f"{V2}/ports", {"ports": wanted}).json["ports"]
+    assert [(each["network_id"], each["name"]) for each in ports] == list(zip(ids, ["in-0", "in-1"], strict=True))
+    assert [each["fixed_ips"][0]["subnet_id"] for each in ports] == [each["id"] for each in made]
+    refused(demo.post(f"{V2}/ports", {"ports": []}), 400, "ports")
+    refused(demo.post(f"{V2}/ports", {"ports": [wanted[0]], "port": wanted[1]}), 400, "port")
