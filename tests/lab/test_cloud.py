@@ -48,6 +48,10 @@ class Session:
         """One call of the compute API; the decoded answer, whatever its shape."""
         return self._send(method, f"{self.cloud.api_url}/compute/v2.1{path}", body)[2]
 
+    def call_network(self, method: str, path: str, body: object = None) -> Any:
+        """One call of the network API; the decoded answer."""
+        return self._send(method, f"{self.cloud.api_url}/network/v2.0{path}", body)[2]
+
     def status(self, server: str) -> str:
         """A server's status; GONE when there is none."""
         try:

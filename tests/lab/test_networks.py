@@ -6,6 +6,7 @@ import pytest
 
 from lab import cloud as lab_cloud
 from lab import linux_guest, process
+from lab.link import SEGMENTS
 from tests.lab import direct_boot
 from tests.lab.test_cloud import Session
 
@@ -41,3 +42,34 @@ def _answers(cloud: lab_cloud.LabCloud, address: str) -> bool:
     """Whether somebody with this address answers a node's ARP and ping."""
     ping = f"busybox ping -c 1 -W 1 {address} >/dev/null && echo yes || echo no"
     return cloud.cluster.run(["sh", "-c", ping]).stdout.strip() == "yes"
+
+
+def test_a_guest_in_its_tenants_own_network_answers_there_and_nowhere_else(
+    cloud: lab_cloud.LabCloud, tenant: Session
+) -> None:
+    network = tenant.call_network("POST", "/networks", {"network": {"name": "back"}})["network"]["id"]
+    subnet = {"network_id": network, "cidr": "10.7.0.0/24", "ip_version": 4}
+    tenant.call_network("POST", "/subnets", {"subnet": subnet})
+    flavor = next(each["id"] for each in tenant.call("GET", "/flavors")["flavors"] if each["name"] == "m1.small")
+    image = tenant.call("GET", "/images")["images"][0]["id"]
+    spec = {"name": "inside", "flavorRef": flavor, "imageRef": image, "networks": [{"uuid": network}]}
+    server = str(tenant.call("POST", "/servers", {"server": spec})["server"]["id"])
+    tenant.wait(server, "ACTIVE")
+    (shown,) = tenant.call("GET", f"/servers/{server}")["server"]["addresses"]["back"]
+
+    link = cloud.cluster.run(["gnt-instance", "list", "--no-headers", "-o", "nic.link/0"]).stdout.strip()
+    assert link in SEGMENTS
+    process.wait_until(
+        lambda: _is_taken(cloud, shown["addr"], link), what="the guest answers in its network", timeout=60, every=0.5
+    )
+    assert not any(_is_taken(cloud, shown["addr"], other) for other in ("br0", *SEGMENTS) if other != link)
+
+    tenant.call("DELETE", f"/servers/{server}")
+    tenant.wait(server, "GONE")
+    tenant.call_network("DELETE", f"/networks/{network}")
+
+
+def _is_taken(cloud: lab_cloud.LabCloud, address: str, link: str) -> bool:
+    """Whether somebody on this bridge of the node's says that the address is theirs (RFC 5227, 2.1.1)."""
+    probe = f"busybox arping -D -q -c 1 -w 1 -I {link} {address} && echo no || echo yes"
+    return cloud.cluster.run(["sh", "-c", probe]).stdout.strip() == "yes"
