@@ -7,12 +7,15 @@ import threading
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from cloud import addresses, events, instances, ports, quotas
+from cloud import addresses, events, instances, ports, quotas, segments
+from cloud import networks as cloud_networks
+from cloud.networks import NetworkSpec
 from common import messages
-from common.errors import NotFound, QuotaExceeded
+from common.errors import Conflict, NotFound, QuotaExceeded
 from common.jobs import JobStatus
 from db.backends import Backend
 from db.instances import Filter, State
+from db.networks import Filter as NetworkFilter
 from db.ports import Filter as PortFilter
 from tests.support import networks
 from tests.support.clouds import World
@@ -205,3 +208,29 @@ def test_sixteen_creators_and_deleters_at_once_never_get_one_address_twice(postg
     assert len(ips) == len(set(ips)) == 16
     assert raised == together([world.create_one] * 13)
     assert [type(err) for err in together([world.create_one] * 2)] == [addresses.Exhausted] * 2
+
+
+def test_sixteen_projects_at_once_never_get_one_segment_twice(postgres_world: World) -> None:
+    world = postgres_world
+    segments.add(world.cloud, segments.spelled_out("prv1-12"))
+    callers = [world.stranger_caller() for _ in range(16)]
+
+    raised = together(
+        [partial(cloud_networks.create, world.cloud, each, [NetworkSpec(name="own")]) for each in callers]
+    )
+
+    assert [type(err) for err in raised] == [Conflict] * 4
+    made = cloud_networks.page(world.cloud, networks.operator(), NetworkFilter(), limit=100)
+    assert sorted(view.network.link for view in made) == sorted(segments.spelled_out("prv1-12"))
+    owners = [each for each in callers if each.project_id in {view.network.project_id for view in made}]
+    raised = together(
+        [
+            partial(cloud_networks.delete, world.cloud, owner, view.network.id)
+            for owner in owners
+            for view in made
+            if view.network.project_id == owner.project_id
+        ]
+    )
+    assert raised == []
+    assert segments.count(world.cloud) == (12, 12)
+    assert quotas.audit(world.cloud) == []
