@@ -12,7 +12,8 @@ import sqlalchemy as sa
 from sqlalchemy import orm
 from sqlalchemy.orm import Mapped, mapped_column
 
-from db import backends, base, sorting, tags
+from db import backends, base, ports, sorting, tags
+from db.ports import AddressFilter
 from db.sorting import Order
 
 
@@ -168,6 +169,8 @@ class Filter:
     backend_id: int | None = None
     key_name: str | None = None
     locked: bool | None = None
+    #: has an address of each of these
+    addresses: Sequence[AddressFilter] = ()
     #: has all of these, one of these, not all of these, none of these; empty means any
     tags: Sequence[str] = ()
     tags_any: Sequence[str] = ()
@@ -321,6 +324,8 @@ def _where(query: sa.Select[Instance], wanted: Filter) -> sa.Select[Instance]:
         query = query.where(Instance.name.regexp_match(wanted.name))
     if wanted.ids is not None:
         query = query.where(Instance.id.in_(wanted.ids))
+    for each in wanted.addresses:
+        query = query.where(Instance.id.in_(ports.with_address(each, wanted.project_id)))
     query = query.where(*_tagged(wanted))
     if wanted.conditions is not None:
         query = query.where(sa.or_(sa.false(), *(_condition(*pair) for pair in wanted.conditions)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Mapping
 
 from werkzeug.datastructures import MultiDict
@@ -14,6 +15,7 @@ from cloud.context import Caller
 from cloud.policy import Operation
 from common.errors import Invalid
 from db.instances import Filter, Instance
+from db.ports import AddressFilter
 from db.sorting import Column, Order
 
 DOCS = {
@@ -27,8 +29,8 @@ DOCS = {
     "deleted": "true: only servers that are deleted",
     "reservation_id": "The reservation that a create of several servers gave",
     "uuid": "A server's id",
-    "ip": "An IPv4 address",
-    "ip6": "An IPv6 address",
+    "ip": "An IPv4 address, or a regular expression that one contains",
+    "ip6": "An IPv6 address, or a regular expression that one contains",
     "all_tenants": "true: every project's servers; for admins",
     "project_id": "With all_tenants: only this project's; for admins",
     "user_id": "Only this user's; for admins",
@@ -98,6 +100,7 @@ def parse(args: MultiDict[str, str], caller: Caller) -> Filter:
         host=(args.get("host") or args.get("node") or None) if placed else None,
         key_name=args.get("key_name") or None,
         locked=_flag(args, "locked", default=False) if args.get("locked") else None,
+        addresses=[_address(args[key], key, version) for key, version in (("ip", 4), ("ip6", 6)) if args.get(key)],
         tags=server_tags.parse(args, "tags"),
         tags_any=server_tags.parse(args, "tags-any"),
         not_tags=server_tags.parse(args, "not-tags"),
@@ -147,11 +150,20 @@ def _asks_for_soft_deleted(args: MultiDict[str, str], shown: list[str]) -> bool:
 
 
 def _ids(args: MultiDict[str, str]) -> list[str] | None:
-    if args.get("ip") or args.get("ip6"):
-        return []  # no server has an address that Syros gave it
     if args.get("availability_zone", ZONE) not in ("", ZONE):
         return []
     return [args["uuid"]] if args.get("uuid") else None
+
+
+def _address(text: str, name: str, version: int) -> AddressFilter:
+    """Read an address, which is that one alone, or a pattern."""
+    try:
+        found = ipaddress.ip_address(text)
+    except ValueError:
+        return AddressFilter(version, pattern=patterns.check(text, name))
+    if found.version != version:
+        raise Invalid(f"{name}: an address of IP version {version} is expected")
+    return AddressFilter(version, ip=str(found))
 
 
 def _flag(args: MultiDict[str, str], key: str, *, default: bool) -> bool:

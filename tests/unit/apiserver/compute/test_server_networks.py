@@ -81,3 +81,38 @@ def test_another_projects_network_is_not_there(demo: Asking, cloud: Cloud, image
     hidden = networks.add(cloud, "192.0.2.0/28", shared=False)
     body = {"server": {"name": "web", "imageRef": image, "flavorRef": "1", "networks": [{"uuid": hidden}]}}
     assert demo.post(PATH, body).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("ip=192.0.2.2", ["first"]),
+        ("ip=192.0.2.", ["first", "second"]),
+        ("ip=192.0.2.9", []),
+        ("ip=^192\\.0\\.2\\.[3-5]$", ["second"]),
+        ("ip=198", []),
+        ("ip6=FIRST", ["first"]),
+        ("ip6=2001:db8", ["first", "second"]),
+        ("ip6=192", []),
+        ("ip=192&ip6=FIRST", ["first"]),
+        ("ip=192.0.2.3&ip6=FIRST", []),
+    ],
+)
+def test_servers_are_found_by_address(
+    demo: Asking, stranger: Asking, make: MakeServer, cloud: Cloud, query: str, found: list[str]
+) -> None:
+    networks.add(cloud, "192.0.2.0/29", "2001:db8::/64")
+    first = make(name="first")
+    make(name="second")
+    shown = demo.get(f"{PATH}/{first}").json["server"]["addresses"]["public"]
+    query = query.replace("FIRST", next(each["addr"] for each in shown if each["version"] == 6))
+
+    assert sorted(each["name"] for each in demo.get(f"{PATH}?{query}").json["servers"]) == found
+    assert stranger.get(f"{PATH}?{query}").json["servers"] == []
+
+
+@pytest.mark.parametrize("query", ["ip=2001:db8::5", "ip6=192.0.2.5", "ip=(", "ip=(a*)*"])
+def test_an_address_that_cannot_be_meant_is_refused(demo: Asking, query: str) -> None:
+    answer = demo.get(f"{PATH}?{query}")
+    assert answer.status_code == 400
+    assert query.partition("=")[0] in answer.json["badRequest"]["message"]

@@ -290,6 +290,8 @@ TENANT_ROUTES = [
     ("GET", "/os-instance-actions", None),
     ("GET", "/os-instance-actions/req-1", None),
     ("GET", "/os-security-groups", None),
+    ("GET", "/os-server-password", None),
+    ("DELETE", "/os-server-password", None),
     ("GET", "/os-volume_attachments", None),
 ]
 
