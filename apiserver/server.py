@@ -8,6 +8,9 @@ import threading
 import flask
 from werkzeug import serving
 
+#: seconds within which it notices that it is to stop
+_STOP_POLL = 0.05
+
 
 class Server:
     """Serves an app, each request in a thread of its own, until stopped."""
@@ -20,7 +23,7 @@ class Server:
             self._server = serving.make_server(
                 host, self.port, app, threaded=True, request_handler=_Handler, fd=listening.fileno()
             )
-        self._thread = threading.Thread(target=self._server.serve_forever, name="api", daemon=True)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(_STOP_POLL,), name="api", daemon=True)
 
     def start(self) -> None:
         self._thread.start()

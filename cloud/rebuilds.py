@@ -40,7 +40,7 @@ def begin(cloud: Cloud, caller: Caller, instance_id: str, spec: RebuildSpec) -> 
     with cloud.sessions.begin() as db:
         instance = instances.unlocked(db, caller, instance_id)
         rule = states.check(Action.REBUILD, state=instance.state, task=instance.task, what=f"server {instance_id}")
-        if instance.present is not True:
+        if instance.state is State.ERROR and instance.present is not True:
             raise Conflict(f"server {instance_id} was never there to be rebuilt; delete it and create another")
         image = images.usable(db, caller, spec.image_id)
         if image.file is None:

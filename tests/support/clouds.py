@@ -80,6 +80,14 @@ def sqlite_sessions(folder: Path) -> Sessions:
     return Sessions(config.Database(url=f"sqlite:///{path}"))
 
 
+def begin_anew(sessions: Sessions, folder: Path) -> None:
+    """Make of a database of `sqlite_sessions` a fresh one: its engine knows how to write its statements by now."""
+    sessions.close()
+    for left in folder.glob("syros.db*"):
+        left.unlink()
+    shutil.copyfile(_template(), folder / "syros.db")
+
+
 def postgres_sessions(url: str) -> Sessions:
     """Bring an empty PostgreSQL database to the schema and open it."""
     sessions = Sessions(config.Database(url=url, pool_size=20))

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from functools import cache
-from pathlib import Path
 
 import argon2
 import pytest
@@ -18,6 +17,7 @@ from cloud.credentials import CredentialSpec
 from cloud.vault import Vault, new_key
 from common import config
 from common.errors import Conflict, Forbidden, Invalid, NotFound, Unauthorized
+from db.sessions import Sessions
 from db.users import Role, User
 from tests.support import clouds
 from tests.support.clouds import World
@@ -38,11 +38,10 @@ def quick_hashing(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    made = clouds.world(clouds.sqlite_sessions(tmp_path))
+def world(sessions: Sessions) -> World:
+    made = clouds.world(sessions)
     accounts.set_password(made.cloud, "demo", PASSWORD)
-    yield made
-    made.cloud.sessions.close()
+    return made
 
 
 def log_in(world: World, *, password: str = PASSWORD, scope: Scope | None = None) -> auth.Login:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import base64
 import logging
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -17,6 +15,7 @@ from common import names
 from common.errors import Gone, Invalid, QuotaExceeded, Unauthorized, Unavailable
 from db import guest_data
 from db.guest_data import GuestData
+from db.sessions import Sessions
 from rapi.specs import InstanceSpec
 from tests.support import clouds
 from tests.support.clouds import World
@@ -26,12 +25,11 @@ KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJo9WZzqzUEPSSAzlZJQ2mVzmMxVVbBYqVgmx
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
+def world(sessions: Sessions) -> World:
     settings = CloudSettings(guest_url=URL, guest_token_life=600)
-    made = clouds.world(clouds.sqlite_sessions(tmp_path), settings=settings)
+    made = clouds.world(sessions, settings=settings)
     made.cloud = replace(made.cloud, vault=made.vault)
-    yield made
-    made.cloud.sessions.close()
+    return made
 
 
 def create(world: World, *, name: str = "web", guest: guests.GuestSpec | None = None, key: str | None = None) -> str:

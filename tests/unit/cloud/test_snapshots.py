@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import io
 import logging
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from db import images
 from db import jobs as job_rows
 from db.images import DiskFormat, Image, ImageStatus, Visibility
 from db.instances import State, Task
+from db.sessions import Sessions
 from tests.support import clouds, ganeti
 from tests.support.clouds import World
 from tests.unit.apiserver.image.storing import RAW, qcow2
@@ -31,12 +31,11 @@ URL = "https://api.example:8774"
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    made = clouds.world(clouds.sqlite_sessions(tmp_path), settings=CloudSettings(guest_url=URL))
+def world(sessions: Sessions, tmp_path: Path) -> World:
+    made = clouds.world(sessions, settings=CloudSettings(guest_url=URL))
     rules = ImageSettings(store=tmp_path / "store", keep_free=0.0)
     made.cloud = dataclasses.replace(made.cloud, images=rules, vault=made.vault)
-    yield made
-    made.cloud.sessions.close()
+    return made
 
 
 @pytest.fixture

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
@@ -14,6 +12,7 @@ from cloud.states import Action
 from common.errors import Busy, Conflict, NotFound
 from common.jobs import JobStatus, Opcode
 from db.instances import State, Task
+from db.sessions import Sessions
 from tests.support import clouds, ganeti
 from tests.support.clouds import World
 
@@ -21,11 +20,10 @@ GRACE = 3600.0
 
 
 @pytest.fixture
-def patient(tmp_path: Path) -> Iterator[World]:
+def patient(sessions: Sessions) -> World:
     """A cloud where a deleted server rests for an hour."""
-    made = clouds.world(clouds.sqlite_sessions(tmp_path), settings=CloudSettings(reclaim_after=GRACE))
-    yield made
-    made.cloud.sessions.close()
+    made = clouds.world(sessions, settings=CloudSettings(reclaim_after=GRACE))
+    return made
 
 
 def delete(world: World, instance_id: str) -> None:

@@ -56,6 +56,7 @@ def standing(populated: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
     app = create_app(cloud, settings, bus_ready=lambda: True)
     anyone = Asking(app.test_client())
     tokens = {user: anyone.as_user(user).token or "" for user in ("demo", "stranger", "admin")}
+    furnish(cloud)
     sessions.close()
     shutil.copy(path, template)
     yield Standing(path, template, sessions, clock, app, cloud, tokens)
@@ -99,9 +100,8 @@ def admin(anyone: Asking, standing: Standing) -> Asking:
     return Asking(anyone.client, standing.tokens["admin"])
 
 
-@pytest.fixture
-def cloud(cloud: Cloud) -> Cloud:
-    """A cloud with a backend, flavors `1` and `2` (too big for its quota when doubled) and a hidden one."""
+def furnish(cloud: Cloud) -> None:
+    """Give it a backend, flavors `1` and `2` (too big for its quota when doubled) and a hidden one."""
     with cloud.sessions.begin() as db:
         db.add(
             Backend(
@@ -129,7 +129,6 @@ def cloud(cloud: Cloud) -> Cloud:
     flavors.add(cloud, FlavorSpec(id="1", name="m1.tiny", vcpus=1, ram=512, disk=1))
     flavors.add(cloud, FlavorSpec(id="2", name="m1.small", vcpus=2, ram=2048, disk=20))
     flavors.add(cloud, FlavorSpec(id="9", name="m1.secret", vcpus=1, ram=512, disk=1, public=False))
-    return cloud
 
 
 @pytest.fixture

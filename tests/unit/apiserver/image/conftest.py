@@ -4,7 +4,6 @@ from tests.unit.apiserver.compute.conftest import (
     admin,
     app,
     clock,
-    cloud,
     demo,
     image,
     private_image,
@@ -13,4 +12,4 @@ from tests.unit.apiserver.compute.conftest import (
     stranger,
 )
 
-__all__ = ["admin", "app", "clock", "cloud", "demo", "image", "private_image", "sessions", "standing", "stranger"]
+__all__ = ["admin", "app", "clock", "demo", "image", "private_image", "sessions", "standing", "stranger"]

@@ -12,7 +12,7 @@ import pytest
 
 from ganeti_hooks import install
 from tests import conftest
-from tests.unit.ganeti_hooks.serving import Api, configure
+from tests.integration.ganeti_hooks.serving import Api, configure
 
 MIB = 1024 * 1024
 TOKEN = "t0ken-t0ken"

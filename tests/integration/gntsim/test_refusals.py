@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.gntsim import conftest
+from tests.integration.gntsim import conftest
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.gntsim import conftest
+from tests.integration.gntsim import conftest
 
 
 def statuses(sim: conftest.Sim, job: int) -> list[str]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.gntsim import conftest
+from tests.integration.gntsim import conftest
 
 SAMPLES = pathlib.Path(__file__).parents[2] / "data" / "ganeti" / "ops"
 NODE = "node1.gnt.test"

@@ -1,6 +1,6 @@
 """What the opcodes do to instances and networks."""
 
-from tests.unit.gntsim import conftest
+from tests.integration.gntsim import conftest
 
 
 def test_an_instance_gets_the_lowest_free_address(sim: conftest.Sim) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.ganeti_hooks.serving import Api
+from tests.integration.ganeti_hooks.serving import Api
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import urllib.error
 import pytest
 
 from gntsim import settings
-from tests.unit.gntsim import conftest
+from tests.integration.gntsim import conftest
 
 
 def test_a_lost_reply_still_made_a_job(sim: conftest.Sim) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.gntsim import conftest
+from tests.integration.gntsim import conftest
 
 NODE = "node1.gnt.test"
 
