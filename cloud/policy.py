@@ -90,7 +90,7 @@ RULES: Mapping[Operation, Rule] = {
     Operation.NETWORK_READ_ALL: Rule(Role.ADMIN, "look at every project's networks and subnets, and use them"),
     Operation.NETWORK_WRITE: Rule(Role.MEMBER, "make, change and delete the project's networks and subnets"),
     Operation.NETWORK_WRITE_ALL: Rule(
-        Role.ADMIN, "do so with every project's, share them, and say what they are on the nodes"
+        Role.ADMIN, "change any project's networks, share networks, and say what they are on the nodes"
     ),
     Operation.PORT_READ: Rule(Role.READER, "look at the project's ports"),
     Operation.PORT_WRITE: Rule(Role.MEMBER, "make, change and delete the project's ports"),

@@ -25,6 +25,8 @@ _UNCOUNTED = (
     "subnetpool",
 )
 _NO_LIMIT = -1
+#: how a limit below what is used is to be taken: here it always may be set, and nothing more is made until less is used
+_MANNERS = ("force", "check_limit")
 
 
 class _Quotas(Resource):
@@ -56,6 +58,8 @@ class Quota(_Quotas):
         for key in given.keys():  # noqa: SIM118  # a body is no dict
             if key in _COUNTED:
                 wanted[_COUNTED[key]] = given.integer(key, least=-1)
+            elif key in _MANNERS:
+                given.boolean(key, default=False)
             elif key not in _UNCOUNTED or given.integer(key, least=-1) != _NO_LIMIT:
                 raise Invalid(f"quota: {', '.join(sorted(_COUNTED))} is what can be changed; all else is -1, no limit")
         quotas.set_limits(self.cloud, project_id, wanted)

@@ -238,7 +238,7 @@ def test_an_admin_says_how_many_networks_a_project_may_have(
 ) -> None:
     path = f"{V2}/quotas/{own}"
     refused(demo.put(path, {"quota": {"network": 1}}), 403, "quota")
-    assert admin.put(path, {"quota": {"network": 1, "port": -1}}).json["quota"]["network"] == 1
+    assert admin.put(path, {"quota": {"network": 1, "port": -1, "force": False}}).json["quota"]["network"] == 1
     refused(admin.put(path, {"quota": {"port": 5}}), 400, "network")
     assert demo.post(f"{V2}/networks", {"network": {}}).status_code == 201
     refused(demo.post(f"{V2}/networks", {"network": {}}), 409, "quota exceeded for networks")
