@@ -49,7 +49,7 @@ def load() -> str:
 
 
 def _nft(text: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(["nft", "-f", "-"], input=text, text=True, capture_output=True, timeout=30)
+    return subprocess.run(["nft", "-f", "-"], check=False, input=text, text=True, capture_output=True, timeout=30)
 
 
 def _add_target(chain: str, number: int) -> None:

@@ -35,7 +35,7 @@ def unavailable() -> str | None:
     if absent:
         return f"not installed: {' '.join(absent)}"
     probe = f"syros-probe-{os.getpid()}"
-    made = subprocess.run(["ip", "netns", "add", probe], capture_output=True, text=True, timeout=_COMMAND)
+    made = subprocess.run(["ip", "netns", "add", probe], check=False, capture_output=True, text=True, timeout=_COMMAND)
     if made.returncode:
         return f"no network namespaces: {made.stderr.strip()}"
     try:
