@@ -21,6 +21,7 @@ NEEDED = {
     "udhcpc": "udhcpc",
     "dhclient": "isc-dhcp-client",
     "dhcpcd": "dhcpcd-base",
+    "tcpdump": "tcpdump",
 }
 PATIENCE = 60.0
 _COMMAND = 30
@@ -157,13 +158,21 @@ class Bed:
         guest = Guest(f"{self.node}-{number}", tap, mac, self._folder / tap)
         _ip("netns", "add", guest.namespace)
         self._guests[tap] = guest
-        self.ip("link", "add", tap, "type", "veth", "peer", "name", "eth0", "netns", guest.namespace)
-        _ip("-n", guest.namespace, "link", "set", "eth0", "address", mac, "up")
+        self.plug(guest, routed=routed)
+        return guest
+
+    def plug(self, guest: Guest, *, routed: bool = False) -> None:
+        """Make a guest's tap."""
+        self.ip("link", "add", guest.tap, "type", "veth", "peer", "name", "eth0", "netns", guest.namespace)
+        _ip("-n", guest.namespace, "link", "set", "eth0", "address", guest.mac, "up")
         _ip("-n", guest.namespace, "link", "set", "lo", "up")
         if not routed:
-            self.ip("link", "set", tap, "master", "br0")
-        self.ip("link", "set", tap, "up")
-        return guest
+            self.ip("link", "set", guest.tap, "master", "br0")
+        self.ip("link", "set", guest.tap, "up")
+
+    def unplug(self, guest: Guest) -> None:
+        """Remove a guest's tap, as its QEMU's end does."""
+        self.ip("link", "delete", guest.tap)
 
     def bind(self, binding: Binding) -> None:
         """Write a NIC's binding, and wait until nfdhcpd has read it."""
