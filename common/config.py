@@ -33,6 +33,7 @@ SECTIONS: dict[str, str] = {
     "dispatcher": "dispatcher.settings:DispatcherSettings",
     "eventd": "eventd.settings:EventdSettings",
     "seriald": "seriald.settings:SerialdSettings",
+    "nfdhcpd": "nfdhcpd.settings:NfdhcpdSettings",
     "sandbox": "sandbox.settings:SandboxSettings",
 }
 

@@ -1,0 +1,1 @@
+"""nfdhcpd, on Ganeti nodes: answers DHCP, router and neighbour solicitations of guests, which NFQUEUE brings."""
