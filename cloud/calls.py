@@ -44,6 +44,8 @@ class Order:
     spec: Mapping[str, Any]
     #: a create's interfaces, in order
     nics: tuple[NicSpec, ...] = ()
+    #: a create's tags
+    tags: tuple[str, ...] = ()
     #: what the deployment shows to be given what its guest is to have, or the copy of a disk to be taken in
     ticket: guests.Ticket | None = None
 
@@ -80,6 +82,7 @@ def _create(client: Client, order: Order) -> int:
         hvparams=dict(order.hvparams),
         pnode=order.spec.get("node"),
         iallocator=None if order.spec.get("node") else "hail",
+        tags=order.tags,
         no_install=None if installs else True,
         start=True,
     )

@@ -13,7 +13,7 @@ from concurrent import futures
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from cloud import calls, events, guests, image_copies, instances, nics, quotas
+from cloud import calls, events, guests, image_copies, instances, nic_tags, nics, quotas
 from cloud.clients import Clients
 from cloud.context import Cloud
 from cloud.states import Action
@@ -27,7 +27,6 @@ from db.backends import Backend
 from db.instances import State, Task
 from rapi.client import Client
 from rapi.errors import RapiError, RapiRefused, RapiUnreachable
-from rapi.specs import NicSpec
 
 log = logging.getLogger(__name__)
 
@@ -140,7 +139,7 @@ class Submitter:
                 elif instance is not None:
                     job.attempts += 1
                     image = images.get(db, instance.image_id) if instance.image_id else None
-                    orders.append(_order(job, instance, image, row, nics.of(places.get(instance.id, ()))))
+                    orders.append(_order(job, instance, image, row, places.get(instance.id, ())))
         return orders
 
     def _send(self, client: Client, backend: Backend, order: calls.Order, known: Mapping[int, int]) -> None:
@@ -303,7 +302,7 @@ def _order(
     instance: instance_rows.Instance,
     image: images.Image | None,
     backend: Backend,
-    interfaces: tuple[NicSpec, ...],
+    places: Sequence[ports.Place],
 ) -> calls.Order:
     return calls.Order(
         job_id=job.id,
@@ -324,5 +323,6 @@ def _order(
         os=backend.os,
         hvparams=tuple(sorted(backend.hvparams.items())),
         spec=job.spec,
-        nics=interfaces,
+        nics=nics.of(places),
+        tags=nic_tags.of(places, hostname=guests.hostname(instance.name, instance.id)),
     )

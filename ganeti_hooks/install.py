@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from ganeti_hooks import os_definition, post_hook
+from ganeti_hooks import kvm_network, os_definition, post_hook
 
 HOOK_PATHS = (
     "instance-add",
@@ -28,6 +28,8 @@ HOOK_PATHS = (
 #: no dot, no `.py`: Ganeti passes over every other name without a word
 HOOK_NAME = "syros"
 OS_NAME = "syros"
+#: what Ganeti's kvm-ifup runs in its own place
+NETWORK_NAME = "kvm-vif-bridge"
 
 _OS_API_VERSION = 20
 
@@ -68,16 +70,52 @@ def install_os(os_dir: Path, images: Path | None = None, *, config: Path | None 
     _write(folder / "ganeti_api_version", f"{_OS_API_VERSION}\n", mode=0o644)
 
 
+def install_network(
+    ganeti_dir: Path, *, prefix: str = kvm_network.PREFIX, bindings: Path = kvm_network.BINDINGS
+) -> None:
+    """Install the network script; `prefix` is what the backend's instances' names begin with, `bindings` nfdhcpd's.
+
+    Raises FileExistsError where the node has a script of its own there, which does not yield to ours.
+    """
+    path = ganeti_dir / NETWORK_NAME
+    program = _source(kvm_network.__file__)
+    mark = program.splitlines()[1]
+    if path.exists() and mark not in path.read_text(encoding="utf-8", errors="replace"):
+        raise FileExistsError(f"{path} is another program's: have it do what ours does, or remove it")
+    ganeti_dir.mkdir(parents=True, exist_ok=True)
+    program = _with_setting(program, "PREFIX", f'"{kvm_network.PREFIX}"', repr(prefix))
+    program = _with_setting(program, "BINDINGS", f'Path("{kvm_network.BINDINGS}")', f"Path({str(bindings)!r})")
+    _write(path, program, mode=0o755)
+
+
 @click.command()
 @click.option("--hooks-dir", type=click.Path(path_type=Path), default=Path("/etc/ganeti/hooks"), show_default=True)
 @click.option("--spool", type=click.Path(path_type=Path), default=Path(post_hook.SPOOL), show_default=True)
 @click.option("--node-name", default="", help="This node's name as Ganeti knows it  [default: the host's name]")
 @click.option("--os-dir", type=click.Path(path_type=Path), default=Path("/usr/share/ganeti/os"), show_default=True)
 @click.option("--images", type=click.Path(path_type=Path), help=f"Directory of image files [{os_definition.IMAGES}]")
-def main(hooks_dir: Path, spool: Path, node_name: str, os_dir: Path, images: Path | None) -> None:
-    """Install Syros' hooks and OS definition on this Ganeti node."""
+@click.option("--ganeti-dir", type=click.Path(path_type=Path), default=Path("/etc/ganeti"), show_default=True)
+@click.option("--prefix", default=kvm_network.PREFIX, show_default=True, help="What the backend's instances begin with")
+@click.option("--network/--no-network", default=True, help="Install the network script of KVM, too", show_default=True)
+def main(  # noqa: PLR0917  # click passes them by name
+    hooks_dir: Path,
+    spool: Path,
+    node_name: str,
+    os_dir: Path,
+    images: Path | None,
+    ganeti_dir: Path,
+    prefix: str,
+    *,
+    network: bool,
+) -> None:
+    """Install Syros' hooks, OS definition and network script on this Ganeti node."""
     install_hooks(hooks_dir, spool, node_name=node_name)
     install_os(os_dir, images)
+    if network:
+        try:
+            install_network(ganeti_dir, prefix=prefix)
+        except FileExistsError as err:
+            raise click.ClickException(str(err)) from err
 
 
 def _source(path: str | None) -> str:

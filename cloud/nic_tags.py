@@ -1,0 +1,58 @@
+"""What nodes are to know of an instance's ports, as Ganeti's tags: its network script is told these and little more.
+
+A tag is `syros:host:<name>`, or `syros:<NIC's name>:<key>:<value>`. Ganeti allows 128 characters, letters, digits and
+`.+*/:@-_` (ganeti.objects.TaggableObject); the longest value here is an IPv4 route of 34.
+`ganeti_hooks/kvm_network.py` reads them; both are described in docs/dhcp.md.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator, Sequence
+
+from cloud import nics
+from db.networks import Ipv6Mode, Subnet
+from db.ports import Place
+
+_PREFIX = "syros"
+_MTU = 1500
+
+
+def of(places: Sequence[Place], *, hostname: str) -> tuple[str, ...]:
+    """Give the tags of an instance with these ports; none for one that has no port."""
+    if not places:
+        return ()
+    routed: set[int] = set()
+    found = [f"{_PREFIX}:host:{hostname[:63]}"]
+    for place in places:
+        name = nics.name_of(place.port.id)
+        found += [f"{_PREFIX}:{name}:{key}:{value}" for key, value in _facts(place, routed)]
+    return tuple(dict.fromkeys(found))
+
+
+def _facts(place: Place, routed: set[int]) -> Iterator[tuple[str, str]]:
+    if place.network.mtu != _MTU:
+        yield "mtu", str(place.network.mtu)
+    if place.address is None or place.subnet is None:
+        return
+    subnet = place.subnet
+    version = subnet.version
+    yield f"ip{version}", f"{place.address.ip}/{ipaddress.ip_network(subnet.cidr).prefixlen}"
+    if version == 6:
+        yield "mode6", subnet.ipv6_mode or Ipv6Mode.STATEFUL
+    if not subnet.dhcp:
+        yield f"silent{version}", "yes"
+        return
+    yield from _told(subnet, version, routed)
+
+
+def _told(subnet: Subnet, version: int, routed: set[int]) -> Iterator[tuple[str, str]]:
+    # the first gateway of an IP version is the way out, as cloud-init is told, too
+    if subnet.gateway is not None and version not in routed:
+        routed.add(version)
+        yield f"gw{version}", subnet.gateway
+    for server in subnet.nameservers:
+        yield f"dns{version}", server
+    if version == 4:
+        for route in subnet.routes:
+            yield "route4", f"{route['destination']}@{route['nexthop']}"

@@ -1,0 +1,270 @@
+#!/usr/bin/python3
+"""Ganeti's network script for KVM: run for each NIC when its guest starts, is migrated here, or is given the NIC.
+
+It is installed as /etc/ganeti/kvm-vif-bridge, which Ganeti's own script runs in its own place, and it has functions of
+that script connect the NIC. Before that, for an instance of ours, it
+
+- has nftables drop what the guest sends in anybody else's name: MAC, ARP, IPv4, IPv6; and what only a router or a DHCP
+  server says;
+- leaves nfdhcpd the NIC's binding, a file named by the tap.
+
+What it knows comes from the environment (MAC, IP, LINK, MODE: Ganeti's kvm-ifup) and from the instance's tags. It may
+run again at any time with the same result. Ganeti has no script for the end of a NIC: the rules of a tap that is gone
+match nothing, and are replaced with the tap; nfdhcpd forgets bindings of taps that are gone.
+
+Standard library, nft and Ganeti's net-common only.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+BINDINGS = Path("/var/lib/nfdhcpd")
+#: what the names of the clouds' instances begin with
+PREFIX = "syros-"
+
+_OWN_SETUP = "source /usr/lib/ganeti/net-common; setup_bridge; setup_ovs; setup_route"
+_COMMUNICATION = "gnt.com"
+_TAP = re.compile(r"[A-Za-z0-9_.-]{1,15}")
+_MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
+_TIMEOUT = 20.0
+_MTU = 1500
+#: fe80::/10, as the first ten bits of an address
+_LINK_LOCAL = 0x3FA
+
+#: what leads to the chains of taps; made anew each time, or it would be there twice
+_TABLE = """
+add table {family} syros_guests
+add map {family} syros_guests from_guests {{ type ifname : verdict; }}
+add chain {family} syros_guests prerouting {{ type filter hook prerouting priority -300; policy accept; }}
+flush chain {family} syros_guests prerouting
+add rule {family} syros_guests prerouting iifname vmap @from_guests
+"""
+
+
+class Refused(Exception):
+    """The NIC can't be set up as it has to be; the text says why, and Ganeti does not start the guest."""
+
+
+@dataclass(frozen=True)
+class Nic:
+    """A NIC of an instance of ours, as its environment and its tags describe it."""
+
+    tap: str
+    instance: str
+    mac: str
+    mode: str
+    link: str
+    hostname: str
+    #: what the tags say of this NIC: values by key
+    facts: Mapping[str, list[str]] = field(default_factory=dict)
+
+    def first(self, key: str) -> str | None:
+        """Give the one value of a key, or None."""
+        return next(iter(self.facts.get(key, ())), None)
+
+
+def main(environ: Mapping[str, str]) -> int:
+    """Set up the NIC that the environment describes; give the exit status."""
+    try:
+        if is_ours(environ):
+            nic = describe(environ)
+            guard(nic)
+            bind(nic)
+        else:
+            forget(environ.get("INTERFACE", ""))
+        connect(environ)
+    except (Refused, OSError, subprocess.SubprocessError, ValueError) as err:
+        sys.stderr.write(f"syros: {environ.get('INTERFACE', '?')} of {environ.get('INSTANCE', '?')}: {err}\n")
+        return 1
+    return 0
+
+
+def is_ours(environ: Mapping[str, str]) -> bool:
+    """Tell whether the NIC is one of a cloud's instance, and no other's that the cluster has."""
+    if environ.get("INTERFACE", "").startswith(_COMMUNICATION):
+        return False
+    return environ.get("INSTANCE", "").startswith(PREFIX)
+
+
+def describe(environ: Mapping[str, str]) -> Nic:
+    """Read the environment; raises Refused for what can't be meant."""
+    tap, mac = environ.get("INTERFACE", ""), environ.get("MAC", "").lower()
+    if not _TAP.fullmatch(tap) or not _MAC.fullmatch(mac):
+        raise Refused(f"INTERFACE={tap!r} and MAC={mac!r} are no NIC's")
+    tags = environ.get("TAGS", "").split()
+    name = environ.get("INTERFACE_NAME", "")
+    facts: dict[str, list[str]] = {}
+    for tag in tags:
+        rest = tag.removeprefix(f"syros:{name}:") if name else tag
+        if rest != tag:
+            key, _, value = rest.partition(":")
+            facts.setdefault(key, []).append(value)
+    if environ.get("IP") and "ip4" not in facts and "ip6" not in facts:
+        # a NIC without tags, such as one that an operator has made by hand
+        own = ipaddress.ip_address(environ["IP"])
+        facts[f"ip{own.version}"] = [f"{own}/{own.max_prefixlen}"]
+        facts[f"silent{own.version}"] = ["yes"]
+    host = next((tag.removeprefix("syros:host:") for tag in tags if tag.startswith("syros:host:")), "")
+    return Nic(tap, environ["INSTANCE"], mac, environ.get("MODE", ""), environ.get("LINK", ""), host, facts)
+
+
+def guard(nic: Nic) -> None:
+    """Have the kernel drop what the guest has no right to send."""
+    _nft(rules(nic))
+
+
+def rules(nic: Nic) -> str:
+    """Give the rules, as nft reads them: the tap's own chain, made anew, and what leads to it."""
+    family = "inet" if nic.mode == "routed" else "bridge"
+    lines = [f"ether saddr != {nic.mac} drop", *_ipv4(nic), *_ipv6(nic)]
+    if family == "bridge":
+        lines += _arp(nic)
+    return _chain(nic.tap, family, lines)
+
+
+def forget(tap: str) -> None:
+    """Let go of what an instance of ours had at a tap that is another's now."""
+    if not _TAP.fullmatch(tap):
+        return
+    (BINDINGS / tap).unlink(missing_ok=True)
+    if shutil.which("nft") is not None:
+        _nft("".join(_chain(tap, family, []) for family in ("bridge", "inet")))
+
+
+def _chain(tap: str, family: str, lines: list[str]) -> str:
+    # a name with a dot or a dash would have to be quoted
+    chain = f"{family} syros_guests nic_" + re.sub(r"\W", "_", tap)
+    body = "".join(f"add rule {chain} {line}\n" for line in lines)
+    jump = f'add element {family} syros_guests from_guests {{ "{tap}" : jump {chain.rpartition(" ")[2]} }}\n'
+    return f"{_TABLE.format(family=family)}add chain {chain}\nflush chain {chain}\n{body}{jump}"
+
+
+def bind(nic: Nic) -> None:
+    """Leave nfdhcpd the binding, or take one back that the tap had, where there is nothing to tell."""
+    BINDINGS.mkdir(mode=0o750, parents=True, exist_ok=True)
+    found = binding(nic)
+    if found is None:
+        (BINDINGS / nic.tap).unlink(missing_ok=True)
+        return
+    handle, name = tempfile.mkstemp(prefix=".", dir=BINDINGS)
+    try:
+        with os.fdopen(handle, "w") as file:
+            json.dump(found, file, indent=2)
+        Path(name).chmod(0o640)
+        Path(name).rename(BINDINGS / nic.tap)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def binding(nic: Nic) -> dict[str, object] | None:
+    """Give the binding's document; None if the guest is to be told nothing."""
+    ipv4, ipv6 = _told(nic, 4), _told(nic, 6)
+    if ipv4 is None and ipv6 is None:
+        return None
+    found: dict[str, object] = {
+        "interface": nic.tap,
+        "instance": nic.instance,
+        "mac": nic.mac,
+        "mode": "routed" if nic.mode == "routed" else "bridged",
+        "link": nic.link if nic.mode == "bridged" else "",
+        "hostname": nic.hostname.partition(".")[0],
+        "domain": nic.hostname.partition(".")[2],
+        "mtu": int(nic.first("mtu") or _MTU),
+    }
+    if ipv4 is not None:
+        routes = [route.partition("@") for route in nic.facts.get("route4", ())]
+        ipv4["routes"] = [{"destination": destination, "via": via} for destination, _, via in routes]
+        found["ipv4"] = ipv4
+    if ipv6 is not None:
+        mode = nic.first("mode6") or "dhcpv6-stateful"
+        found["ipv6"] = {**ipv6, "mode": mode}
+    return found
+
+
+def connect(environ: Mapping[str, str]) -> None:
+    """Have Ganeti's own functions connect the NIC."""
+    if environ.get("INTERFACE", "").startswith(_COMMUNICATION):
+        return
+    done = subprocess.run(
+        ["bash", "-e", "-c", _OWN_SETUP],
+        env=dict(environ),
+        stdin=subprocess.DEVNULL,
+        timeout=_TIMEOUT,
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode != 0:
+        raise Refused(f"Ganeti's own set-up failed: {done.stderr.strip() or done.stdout.strip()}")
+
+
+def _told(nic: Nic, version: int) -> dict[str, object] | None:
+    own = nic.first(f"ip{version}")
+    if own is None or nic.first(f"silent{version}"):
+        return None
+    interface = ipaddress.ip_interface(own)
+    return {
+        "address": str(interface.ip),
+        "subnet": str(interface.network),
+        "gateway": nic.first(f"gw{version}"),
+        "nameservers": nic.facts.get(f"dns{version}", []),
+    }
+
+
+def _own(nic: Nic, version: int) -> list[str]:
+    return [str(ipaddress.ip_interface(each).ip) for each in nic.facts.get(f"ip{version}", ())]
+
+
+def _arp(nic: Nic) -> list[str]:
+    # 0.0.0.0 asks whether an address is free (RFC 5227, 2.1.1)
+    senders = ", ".join([str(ipaddress.IPv4Address(0)), *_own(nic, 4)])
+    return [f"arp saddr ether != {nic.mac} drop", f"arp saddr ip != {{ {senders} }} drop"]
+
+
+def _ipv4(nic: Nic) -> list[str]:
+    own = _own(nic, 4)
+    return [
+        "udp sport 67 drop",
+        # who has no address yet asks for one (RFC 2131, 4.1)
+        "meta protocol ip ip saddr 0.0.0.0 udp sport 68 udp dport 67 accept",
+        f"meta protocol ip ip saddr != {{ {', '.join(own)} }} drop" if own else "meta protocol ip drop",
+    ]
+
+
+def _ipv6(nic: Nic) -> list[str]:
+    own = _own(nic, 6)
+    # what a node says of itself before it has an address (RFC 4862, 5.4; RFC 3810, 5.2.13)
+    unspecified = "{ nd-neighbor-solicit, nd-router-solicit, mld2-listener-report }"
+    # the target of an advertisement begins eight octets into ICMPv6 (RFC 4861, 4.4)
+    targets = [f"@th,64,128 0x{int(ipaddress.IPv6Address(each)):032x} accept" for each in own]
+    return [
+        "udp sport 547 drop",
+        "icmpv6 type { nd-router-advert, nd-redirect } drop",
+        f"meta protocol ip6 ip6 saddr :: icmpv6 type {unspecified} accept",
+        f"meta protocol ip6 ip6 saddr != {{ {', '.join(['fe80::/10', *own])} }} drop",
+        *(f"icmpv6 type nd-neighbor-advert {target}" for target in targets),
+        f"icmpv6 type nd-neighbor-advert @th,64,10 != {_LINK_LOCAL} drop",
+    ]
+
+
+def _nft(text: str) -> None:
+    command = ["nft", "-f", "-"]
+    done = subprocess.run(command, input=text, text=True, capture_output=True, timeout=_TIMEOUT, check=False)
+    if done.returncode != 0:
+        raise Refused(f"nft: {done.stderr.strip()}")
+
+
+if __name__ == "__main__":
+    sys.exit(main(os.environ))

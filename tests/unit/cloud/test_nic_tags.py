@@ -1,0 +1,134 @@
+"""What nodes are told of ports by tags, and what their network script makes of it."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+from cloud import nic_tags, nics
+from common import bindings
+from db import ports
+from db.networks import Subnet
+from ganeti_hooks import kvm_network
+from tests.support import networks
+from tests.support.clouds import World
+
+
+def tags(world: World, instance_id: str) -> tuple[str, ...]:
+    with world.cloud.sessions.read() as db:
+        return nic_tags.of(ports.places(db, [instance_id]).get(instance_id, ()), hostname="web-1.example")
+
+
+def change_subnet(world: World, version: int, **values: object) -> None:
+    with world.cloud.sessions.begin() as db:
+        for row in db.query(Subnet).filter_by(version=version):
+            for key, value in values.items():
+                setattr(row, key, value)
+
+
+def environ(world: World, instance_id: str) -> dict[str, str]:
+    """The environment that Ganeti gives its network script for the instance's first NIC."""
+    with world.cloud.sessions.read() as db:
+        place = ports.places(db, [instance_id])[instance_id][0]
+    assert place.address is not None
+    return {
+        "INSTANCE": f"syros-{instance_id}",
+        "INTERFACE": "tap3",
+        "INTERFACE_NAME": nics.name_of(place.port.id),
+        "MAC": place.port.mac,
+        "IP": place.address.ip,
+        "MODE": "bridged",
+        "LINK": "br0",
+        "TAGS": " ".join(tags(world, instance_id)),
+    }
+
+
+def test_the_script_makes_a_binding_of_the_tags(world: World) -> None:
+    networks.add(world.cloud, "192.0.2.0/29", "2001:db8::/64")
+    change_subnet(
+        world,
+        4,
+        gateway="192.0.2.1",
+        nameservers=["192.0.2.6", "192.0.2.5"],
+        routes=[{"destination": "198.51.100.0/24", "nexthop": "192.0.2.4"}],
+    )
+    change_subnet(world, 6, gateway="2001:db8::1", nameservers=["2001:db8::53"])
+    found = environ(world, world.create_one())
+
+    made = kvm_network.binding(kvm_network.describe(found))
+
+    read = bindings.decode(json.dumps(made).encode())
+    assert (read.interface, read.mac, read.link) == ("tap3", found["MAC"], "br0")
+    assert (read.hostname, read.domain) == ("web-1", "example")
+    assert read.ipv4 is not None
+    assert (str(read.ipv4.address), str(read.ipv4.subnet), str(read.ipv4.gateway)) == (
+        found["IP"],
+        "192.0.2.0/29",
+        "192.0.2.1",
+    )
+    assert [str(each) for each in read.ipv4.nameservers] == ["192.0.2.6", "192.0.2.5"]
+    assert [(str(each.destination), str(each.via)) for each in read.ipv4.routes] == [("198.51.100.0/24", "192.0.2.4")]
+    assert read.ipv6 is not None
+    assert (str(read.ipv6.subnet), read.ipv6.mode, str(read.ipv6.gateway)) == ("2001:db8::/64", "slaac", "2001:db8::1")
+
+
+def test_where_a_subnet_has_no_dhcp_the_guest_is_told_nothing_and_guarded_all_the_same(world: World) -> None:
+    networks.add(world.cloud, "192.0.2.0/29")
+    change_subnet(world, 4, dhcp=False)
+    found = environ(world, world.create_one())
+
+    nic = kvm_network.describe(found)
+
+    assert kvm_network.binding(nic) is None
+    assert f"ip saddr != {{ {found['IP']} }} drop" in kvm_network.rules(nic)
+
+
+def test_tags_are_such_as_ganeti_takes(world: World) -> None:
+    networks.add(world.cloud, "255.255.255.240/28", "2001:db8:1111:2222::/64")
+    routes = [{"destination": "255.255.255.255/32", "nexthop": "255.255.255.254"}]
+    change_subnet(world, 4, gateway="255.255.255.254", routes=routes)
+
+    made = tags(world, world.create_one())
+
+    assert len(made) == len(set(made)) > 5
+    assert [tag for tag in made if not re.fullmatch(r"[\w.+*/:@-]{1,128}", tag, re.ASCII)] == []
+
+
+def test_the_create_carries_the_tags(world: World) -> None:
+    networks.add(world.cloud, "192.0.2.0/29")
+    instance_id = world.create_one("Web 1")
+    world.submit()
+
+    (sent,) = world.rapi.created
+    assert sent.tags[0] == "syros:host:web-1"
+    assert sent.tags[1:] == tags(world, instance_id)[1:]
+
+
+def test_an_instance_without_a_port_has_no_tags(world: World) -> None:
+    assert tags(world, world.create_one()) == ()
+
+
+@pytest.mark.parametrize(
+    "change", [{"INTERFACE": "tap0; reboot"}, {"INTERFACE": ""}, {"MAC": "02:00:00:00:00"}, {"MAC": "x"}]
+)
+def test_an_environment_that_describes_no_nic_is_refused(change: dict[str, str]) -> None:
+    given = {"INSTANCE": "syros-1", "INTERFACE": "tap0", "MAC": "02:00:00:00:00:01", **change}
+    with pytest.raises(kvm_network.Refused, match="no NIC"):
+        kvm_network.describe(given)
+
+
+def test_a_nic_without_tags_may_use_the_address_that_ganeti_knows(world: World) -> None:
+    given = {"INSTANCE": "syros-1", "INTERFACE": "tap0", "MAC": "02:00:00:00:00:01", "IP": "192.0.2.7"}
+    nic = kvm_network.describe(given)
+    assert kvm_network.binding(nic) is None
+    assert "ip saddr != { 192.0.2.7 } drop" in kvm_network.rules(nic)
+
+
+@pytest.mark.parametrize(
+    ("tap", "instance", "ours"),
+    [("tap0", "syros-1", True), ("tap0", "mail.example", False), ("gnt.com.0", "syros-1", False)],
+)
+def test_other_instances_of_the_cluster_are_left_alone(tap: str, instance: str, ours: bool) -> None:
+    assert kvm_network.is_ours({"INTERFACE": tap, "INSTANCE": instance}) is ours
