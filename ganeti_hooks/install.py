@@ -73,7 +73,9 @@ def install_os(os_dir: Path, images: Path | None = None, *, config: Path | None 
 def install_network(
     ganeti_dir: Path, *, prefix: str = kvm_network.PREFIX, bindings: Path = kvm_network.BINDINGS
 ) -> None:
-    """Install the network script; `prefix` is what the backend's instances' names begin with, `bindings` nfdhcpd's.
+    """Install the network script; `prefix` is what the backend's instances' names begin with.
+
+    `bindings` is where nfdhcpd looks for these, and is made.
 
     Raises FileExistsError where the node has a script of its own there, which does not yield to ours.
     """
@@ -85,6 +87,7 @@ def install_network(
     ganeti_dir.mkdir(parents=True, exist_ok=True)
     program = _with_setting(program, "PREFIX", f'"{kvm_network.PREFIX}"', repr(prefix))
     program = _with_setting(program, "BINDINGS", f'Path("{kvm_network.BINDINGS}")', f"Path({str(bindings)!r})")
+    bindings.mkdir(mode=0o750, parents=True, exist_ok=True)
     _write(path, program, mode=0o755)
 
 

@@ -14,7 +14,7 @@ from secrets import token_urlsafe
 
 from cloud import vault
 from common import config
-from lab import certificate, ganeti, postgres, process, programs, rabbitmq, scratch, seed
+from lab import certificate, ganeti, postgres, process, programs, queue_rules, rabbitmq, scratch, seed
 
 NODE_CONFIG = "/etc/syros/syros.toml"
 NODE_CERTIFICATE = "/etc/syros/seriald.pem"
@@ -28,7 +28,8 @@ def unavailable() -> str | None:
     """Why this machine cannot run it, or None."""
     if reason := ganeti.unavailable() or postgres.unavailable() or rabbitmq.unavailable():
         return reason
-    return None if shutil.which("xorriso") else "not installed: xorriso"
+    absent = [name for name in ("xorriso", "nft") if shutil.which(name) is None]
+    return f"not installed: {' '.join(absent)}" if absent else None
 
 
 class LabCloud:
@@ -120,6 +121,7 @@ class LabCloud:
             self.cluster.run(["sh", "-c", f"umask 077 && cat > {NODE_CERTIFICATE}"], number, stdin=key + chain)
             # the lab's API has no TLS
             self.cluster.run(["sh", "-c", f"cat > {OS_CONFIG}"], number, stdin="PLAIN_HTTP=yes\n")
+            self.cluster.run([programs.PYTHON, queue_rules.__file__], number)
 
     def _start_programs(self, database: config.Database, secrets: config.Secrets) -> None:
         self.config.touch(mode=0o600)
@@ -142,7 +144,7 @@ class LabCloud:
         for name in ("dispatcher", "apiserver"):
             self.programs.add(programs.on_host(name, config=self.config, logs=self.logs, env=env))
         for number in range(1, self._nodes + 1):
-            for name in ("eventd", "seriald"):
+            for name in ("eventd", "seriald", "nfdhcpd"):
                 self.programs.add(
                     programs.in_node(name, self.cluster, number=number, config=NODE_CONFIG, logs=self.logs)
                 )

@@ -41,7 +41,7 @@ def unavailable() -> str | None:
         return f"no network namespaces: {made.stderr.strip()}"
     try:
         _ip("-n", probe, "link", "add", "tap0", "type", "veth", "peer", "name", "eth0")
-        run(probe, [sys.executable, "-m", "tests.support.queue_rules"])
+        run(probe, [sys.executable, "-m", "lab.queue_rules"])
     except subprocess.CalledProcessError as err:
         return f"no NFQUEUE: {str(err.stderr).strip().splitlines()[-1]}"
     finally:
@@ -111,7 +111,7 @@ class Bed:
         self.ip("link", "set", "lo", "up")
         self.ip("link", "add", "br0", "address", "02:00:00:00:00:01", "type", "bridge")
         self.ip("link", "set", "br0", "up")
-        run(self.node, [sys.executable, "-m", "tests.support.queue_rules"])
+        run(self.node, [sys.executable, "-m", "lab.queue_rules"])
         self.spawn()
 
     def ip(self, *arguments: str) -> None:

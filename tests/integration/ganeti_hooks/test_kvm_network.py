@@ -157,8 +157,8 @@ def test_it_may_run_again_and_a_tap_that_is_anothers_now_keeps_nothing(node: Nod
 def test_the_script_of_somebody_else_is_not_overwritten(tmp_path: Path) -> None:
     (tmp_path / install.NETWORK_NAME).write_text("#!/bin/sh\nexit 0\n")
     with pytest.raises(FileExistsError, match="another program"):
-        install.install_network(tmp_path)
+        install.install_network(tmp_path, bindings=tmp_path / "bindings")
     (tmp_path / install.NETWORK_NAME).unlink()
-    install.install_network(tmp_path)
-    install.install_network(tmp_path, prefix="cloud2-")
+    install.install_network(tmp_path, bindings=tmp_path / "bindings")
+    install.install_network(tmp_path, prefix="cloud2-", bindings=tmp_path / "bindings")
     assert "PREFIX = 'cloud2-'" in (tmp_path / install.NETWORK_NAME).read_text()

@@ -1,9 +1,9 @@
-"""Loads nfdhcpd's packaged ruleset into this network namespace: `python -m tests.support.queue_rules`.
+"""Loads nfdhcpd's packaged ruleset into this network namespace: `python -m lab.queue_rules`.
 
 Some kernels have NFQUEUE but not nftables' own statement for it (CONFIG_NFT_QUEUE). There the rules go to chains whose
 one rule is the target NFQUEUE of xtables, which does the same; nft can't write it, so it goes by netlink. The family
 `bridge` knows no such targets: what its rules would queue comes to those of `inet`, by the bridge's name, since
-br_netfilter hands it over.
+br_netfilter hands it over; the bridges of test beds and of the lab are named br* and prv*.
 """
 
 import re
@@ -34,8 +34,8 @@ def load() -> str:
     numbers = sorted({int(number) for number in _STATEMENT.findall(text)})
     chains = "".join(f"\tchain queue_{number} {{\n\t}}\n\n" for number in numbers)
     text = re.sub(rf".*ether type ip.* {_STATEMENT.pattern}\n", "", text)
-    text = text.replace('iifname "tap*" meta', 'iifname { "tap*", "br*" } meta')
-    text = text.replace('iifname "tap*" icmpv6', 'iifname { "tap*", "br*" } icmpv6')
+    text = text.replace('iifname "tap*" meta', 'iifname { "tap*", "br*", "prv*" } meta')
+    text = text.replace('iifname "tap*" icmpv6', 'iifname { "tap*", "br*", "prv*" } icmpv6')
     text = _STATEMENT.sub(r"goto queue_\1", text)
     text = text.replace(f"table inet {_TABLE} {{\n", f"table inet {_TABLE} {{\n{chains}")
     jumping = _nft(text)
