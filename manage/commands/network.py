@@ -76,10 +76,10 @@ def add_subnet(
     spec = SubnetSpec(
         network_id=found.network.id,
         cidr=_cidr(cidr),
-        gateway=_ip(gateway) if gateway not in (None, "none") else None,
+        gateway=parse_ip(gateway) if gateway not in (None, "none") else None,
         first_is_gateway=gateway is None,
         ipv6_mode=Ipv6Mode.SLAAC if slaac else None,
-        nameservers=tuple(_ip(text) for text in nameservers),
+        nameservers=tuple(parse_ip(text) for text in nameservers),
         pools=tuple(_pool(text) for text in pools) or None,
     )
     (made,) = subnets.create(context.cloud, context.caller(), [spec])
@@ -160,10 +160,11 @@ def _pool(text: str) -> subnets.Pool:
     first, dash, last = text.partition("-")
     if not dash:
         raise Invalid(f"pool: {text} is not FIRST-LAST")
-    return subnets.Pool(_ip(first), _ip(last))
+    return subnets.Pool(parse_ip(first), parse_ip(last))
 
 
-def _ip(text: str | None) -> Ip:
+def parse_ip(text: str | None) -> Ip:
+    """Read an address; raises Invalid."""
     try:
         return ipaddress.ip_address(text or "")
     except ValueError as err:
