@@ -7,7 +7,7 @@ ANSIBLE := .venv-ansible
 T      ?= tests
 
 .DEFAULT_GOAL := help
-.PHONY: help run lab test check unit bench tempest clean-var clean system-packages format docs
+.PHONY: help run lab test check unit bench fuzz tempest clean-var clean system-packages format docs
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -68,6 +68,9 @@ format: $(VENV)/.dev ## let ruff lay out the code
 
 bench: $(VENV)/.dev system-packages ## latencies and ratios, measured side by side
 	@$(BIN)/python -m tests.bench
+
+fuzz: $(VENV)/.dev ## a million bent packets for nfdhcpd's parsers
+	@$(BIN)/python -m tests.fuzz
 
 # its dependencies never meet ours
 $(TEMPEST)/.tempest: | $(TEMPEST)/bin/python
