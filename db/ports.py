@@ -97,11 +97,10 @@ class Shown(NamedTuple):
 
 @dataclass(frozen=True)
 class AddressFilter:
-    """Addresses of one IP version: this one, or those that a regular expression matches."""
+    """Addresses of one IP version that a regular expression matches."""
 
     version: int
-    ip: str | None = None
-    pattern: str | None = None
+    pattern: str
 
 
 def get(session: orm.Session, port_id: str) -> Port | None:
@@ -172,12 +171,12 @@ def shown(session: orm.Session, instance_ids: Sequence[str]) -> Mapping[str, Seq
 
 def with_address(wanted: AddressFilter, project_id: str | None) -> sa.Select[str | None]:
     """Select the instances with such an address; of a project alone, if one is named."""
-    query = sa.select(Port.instance_id).join(Address, Address.port_id == Port.id)
-    if wanted.ip is not None:
-        query = query.where(Address.ip == wanted.ip)
-    if wanted.pattern is not None:
-        query = query.join(Subnet, Subnet.id == Address.subnet_id)
-        query = query.where(Subnet.version == wanted.version, Address.ip.regexp_match(wanted.pattern))
+    query = (
+        sa.select(Port.instance_id)
+        .join(Address, Address.port_id == Port.id)
+        .join(Subnet, Subnet.id == Address.subnet_id)
+        .where(Subnet.version == wanted.version, Address.ip.regexp_match(wanted.pattern))
+    )
     if project_id is not None:
         query = query.where(Port.project_id == project_id)
     return query.where(Port.instance_id.is_not(None))

@@ -29,8 +29,8 @@ DOCS = {
     "deleted": "true: only servers that are deleted",
     "reservation_id": "The reservation that a create of several servers gave",
     "uuid": "A server's id",
-    "ip": "An IPv4 address, or a regular expression that one contains",
-    "ip6": "An IPv6 address, or a regular expression that one contains",
+    "ip": "A regular expression that an IPv4 address contains",
+    "ip6": "A regular expression that an IPv6 address contains",
     "all_tenants": "true: every project's servers; for admins",
     "project_id": "With all_tenants: only this project's; for admins",
     "user_id": "Only this user's; for admins",
@@ -156,14 +156,14 @@ def _ids(args: MultiDict[str, str]) -> list[str] | None:
 
 
 def _address(text: str, name: str, version: int) -> AddressFilter:
-    """Read an address, which is that one alone, or a pattern."""
+    """Read a pattern; a whole address is one, too, which others begin with."""
     try:
         found = ipaddress.ip_address(text)
     except ValueError:
-        return AddressFilter(version, pattern=patterns.check(text, name))
+        return AddressFilter(version, patterns.check(text, name))
     if found.version != version:
         raise Invalid(f"{name}: an address of IP version {version} is expected")
-    return AddressFilter(version, ip=str(found))
+    return AddressFilter(version, str(found))
 
 
 def _flag(args: MultiDict[str, str], key: str, *, default: bool) -> bool:

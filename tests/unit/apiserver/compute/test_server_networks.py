@@ -89,6 +89,8 @@ def test_another_projects_network_is_not_there(demo: Asking, cloud: Cloud, image
         ("ip=192.0.2.2", ["first"]),
         ("ip=192.0.2.", ["first", "second"]),
         ("ip=192.0.2.9", []),
+        ("ip=192.0.2", ["first", "second"]),
+        ("ip=92.0.2.3$", ["second"]),
         ("ip=^192\\.0\\.2\\.[3-5]$", ["second"]),
         ("ip=198", []),
         ("ip6=FIRST", ["first"]),
