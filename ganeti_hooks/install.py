@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import click
@@ -115,6 +116,8 @@ def main(  # noqa: PLR0917  # click passes them by name
     install_hooks(hooks_dir, spool, node_name=node_name)
     install_os(os_dir, images)
     if network:
+        if shutil.which("nft") is None:
+            raise click.ClickException("nft is not installed (Debian: nftables): install it, or give --no-network")
         try:
             install_network(ganeti_dir, prefix=prefix)
         except FileExistsError as err:

@@ -6,6 +6,9 @@ import os
 import re
 from pathlib import Path
 
+import click.testing
+import pytest
+
 from ganeti_hooks import install, os_definition, post_hook
 
 
@@ -43,3 +46,29 @@ def test_the_os_definition_is_complete(tmp_path: Path) -> None:
         "image_token",
     ]
     assert all(os.access(folder / script, os.X_OK) for script in ("create", "export", "import", "rename", "verify"))
+
+
+def run(folder: Path, *more: str) -> click.testing.Result:
+    where = ["--hooks-dir", f"{folder}/hooks", "--spool", f"{folder}/spool", "--os-dir", f"{folder}/os"]
+    return click.testing.CliRunner().invoke(install.main, [*where, "--ganeti-dir", f"{folder}/ganeti", *more])
+
+
+def test_without_nft_the_network_script_is_not_installed_and_the_operator_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shutil.which", lambda _: None)
+    told = run(tmp_path)
+    assert told.exit_code == 1
+    assert "nft is not installed" in told.output
+    assert not (tmp_path / "ganeti").exists()
+    assert run(tmp_path, "--no-network").exit_code == 0
+    assert (tmp_path / "os" / "syros").is_dir()
+
+
+def test_a_network_script_of_somebody_else_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.which", lambda _: "/usr/sbin/nft")
+    (tmp_path / "ganeti").mkdir()
+    (tmp_path / "ganeti" / install.NETWORK_NAME).write_text("#!/bin/sh\n")
+    told = run(tmp_path)
+    assert told.exit_code == 1
+    assert "another program's" in told.output

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+import flask
 import pytest
 
 from apiserver.app import create_app
@@ -35,22 +36,31 @@ class Logs:
         return self.printed
 
 
-@pytest.fixture
-def logs() -> Logs:
+@pytest.fixture(scope="module")
+def shared_logs() -> Logs:
     return Logs()
 
 
+@pytest.fixture(scope="module")
+def knowing_app(standing: Standing, shared_logs: Logs) -> flask.Flask:
+    """An app that knows where to ask."""
+    cloud = replace(standing.cloud, serial_logs=shared_logs)
+    return create_app(cloud, ApiSettings(public_url="http://cloud.example:8774"), bus_ready=lambda: True)
+
+
 @pytest.fixture
-def asking(standing: Standing, cloud: Cloud, logs: Logs) -> Asking:
+def logs(shared_logs: Logs) -> Logs:
+    """The nodes as they are in the beginning."""
+    vars(shared_logs).update(vars(Logs()))
+    return shared_logs
+
+
+@pytest.fixture
+def asking(standing: Standing, cloud: Cloud, logs: Logs, knowing_app: flask.Flask) -> Asking:
     """The tenant, at an API that knows where to ask."""
-    app = create_app(
-        replace(standing.cloud, serial_logs=logs),
-        ApiSettings(public_url="http://cloud.example:8774"),
-        bus_ready=lambda: True,
-    )
     with cloud.sessions.begin() as db:
         db.add(Node(backend_id=1, name=NODE, ip="192.0.2.7"))
-    return Asking(app.test_client(), standing.tokens["demo"])
+    return Asking(knowing_app.test_client(), standing.tokens["demo"])
 
 
 @pytest.fixture

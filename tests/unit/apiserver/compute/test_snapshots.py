@@ -25,16 +25,27 @@ from tests.unit.apiserver.image.storing import BINARY, RAW, download
 PATH = "/compute/v2.1"
 
 
+@pytest.fixture(scope="module")
+def shared_cloud(standing: Standing) -> Cloud:
+    return dataclasses.replace(standing.cloud, images=ImageSettings(keep_free=0.0))
+
+
+@pytest.fixture(scope="module")
+def shared_app(shared_cloud: Cloud) -> flask.Flask:
+    return create_app(shared_cloud, ApiSettings(public_url="http://cloud.example:8774"), bus_ready=lambda: True)
+
+
 @pytest.fixture
-def served(standing: Standing, cloud: Cloud, tmp_path: Path) -> Cloud:
+def served(shared_cloud: Cloud, cloud: Cloud, tmp_path: Path) -> Cloud:
     """The cloud as the app has it: with the key, a URL for nodes, and a store."""
-    assert cloud.sessions is standing.cloud.sessions
-    return dataclasses.replace(standing.cloud, images=ImageSettings(store=tmp_path, keep_free=0.0))
+    assert cloud.sessions is shared_cloud.sessions
+    object.__setattr__(shared_cloud.images, "store", tmp_path)
+    return shared_cloud
 
 
 @pytest.fixture
-def app(served: Cloud) -> flask.Flask:
-    return create_app(served, ApiSettings(public_url="http://cloud.example:8774"), bus_ready=lambda: True)
+def app(served: Cloud, shared_app: flask.Flask) -> flask.Flask:
+    return shared_app
 
 
 @pytest.fixture

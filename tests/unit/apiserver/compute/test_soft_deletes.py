@@ -1,5 +1,6 @@
 from dataclasses import replace
 
+import flask
 import pytest
 
 from apiserver.app import create_app
@@ -15,12 +16,16 @@ from tests.unit.apiserver.compute.conftest import Become, Standing
 PATH = "/compute/v2.1/servers"
 
 
+@pytest.fixture(scope="module")
+def patient_app(standing: Standing) -> flask.Flask:
+    """An app where a deleted server rests for an hour."""
+    kind = replace(standing.cloud, settings=CloudSettings(reclaim_after=3600))
+    return create_app(kind, ApiSettings(public_url="http://cloud.example:8774"), bus_ready=lambda: True)
+
+
 @pytest.fixture
-def patient(cloud: Cloud) -> Asking:
-    """An API where a deleted server rests for an hour."""
-    kind = replace(cloud, settings=CloudSettings(reclaim_after=3600))
-    settings = ApiSettings(public_url="http://cloud.example:8774")
-    return Asking(create_app(kind, settings, bus_ready=lambda: True).test_client())
+def patient(cloud: Cloud, patient_app: flask.Flask) -> Asking:
+    return Asking(patient_app.test_client())
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """Files of images: up, down, and every way in which they are refused."""
 
-import dataclasses
 import hashlib
 import os
 import threading
@@ -15,12 +14,14 @@ from apiserver.settings import ApiSettings
 from cloud import image_formats, image_importer, image_uploads
 from cloud.context import Caller, Cloud
 from cloud.image_settings import GIB, ImageSettings
+from cloud.settings import CloudSettings
 from common import names
 from common.errors import Conflict, Invalid
 from db import images
 from db.images import Image, ImageStatus
 from db.users import Role
 from tests.unit.apiserver.asking import Asking
+from tests.unit.apiserver.compute.conftest import Standing
 from tests.unit.apiserver.conftest import Clock
 from tests.unit.apiserver.image.storing import PATH, RAW, download, patch, qcow2, register, upload
 
@@ -35,15 +36,28 @@ def rules(store: Path) -> ImageSettings:
     return ImageSettings(store=store, keep_free=0.0)
 
 
-@pytest.fixture
-def storing(cloud: Cloud, rules: ImageSettings) -> Cloud:
-    return dataclasses.replace(cloud, images=rules)
+@pytest.fixture(scope="module")
+def shared_cloud(standing: Standing) -> Cloud:
+    return Cloud(standing.sessions, CloudSettings(), clock=standing.clock, images=ImageSettings())
 
 
-@pytest.fixture
-def app(storing: Cloud) -> flask.Flask:
+@pytest.fixture(scope="module")
+def shared_app(shared_cloud: Cloud) -> flask.Flask:
     """An app whose JSON bodies may be small only."""
-    return create_app(storing, ApiSettings(max_body=600), bus_ready=lambda: True)
+    return create_app(shared_cloud, ApiSettings(max_body=600), bus_ready=lambda: True)
+
+
+@pytest.fixture
+def storing(shared_cloud: Cloud, cloud: Cloud, rules: ImageSettings) -> Cloud:
+    """The app's cloud, with the rules of the beginning."""
+    assert cloud.sessions is shared_cloud.sessions
+    limit(shared_cloud, **vars(rules))
+    return shared_cloud
+
+
+@pytest.fixture
+def app(storing: Cloud, shared_app: flask.Flask) -> flask.Flask:
+    return shared_app
 
 
 @pytest.fixture
