@@ -16,6 +16,8 @@ from db.ports import Place
 
 _PREFIX = "syros"
 _MTU = 1500
+#: what is left of a tag
+_LONGEST_HOST = 117
 
 
 def of(places: Sequence[Place], *, hostname: str) -> tuple[str, ...]:
@@ -23,7 +25,7 @@ def of(places: Sequence[Place], *, hostname: str) -> tuple[str, ...]:
     if not places:
         return ()
     routed: set[int] = set()
-    found = [f"{_PREFIX}:host:{hostname[:63]}"]
+    found = [f"{_PREFIX}:host:{hostname[:_LONGEST_HOST].rstrip('-.')}"]
     for place in places:
         name = nics.name_of(place.port.id)
         found += [f"{_PREFIX}:{name}:{key}:{value}" for key, value in _facts(place, routed)]
@@ -52,7 +54,8 @@ def _told(subnet: Subnet, version: int, routed: set[int]) -> Iterator[tuple[str,
         routed.add(version)
         yield f"gw{version}", subnet.gateway
     for server in subnet.nameservers:
-        yield f"dns{version}", server
+        # an IPv4 subnet may name IPv6 servers: each is told by the protocol that can
+        yield f"dns{ipaddress.ip_address(server).version}", server
     if version == 4:
         for route in subnet.routes:
             yield "route4", f"{route['destination']}@{route['nexthop']}"

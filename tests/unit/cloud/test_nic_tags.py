@@ -51,7 +51,7 @@ def test_the_script_makes_a_binding_of_the_tags(world: World) -> None:
         world,
         4,
         gateway="192.0.2.1",
-        nameservers=["192.0.2.6", "192.0.2.5"],
+        nameservers=["192.0.2.6", "2001:db8::54", "192.0.2.5"],
         routes=[{"destination": "198.51.100.0/24", "nexthop": "192.0.2.4"}],
     )
     change_subnet(world, 6, gateway="2001:db8::1", nameservers=["2001:db8::53"])
@@ -71,6 +71,7 @@ def test_the_script_makes_a_binding_of_the_tags(world: World) -> None:
     assert [str(each) for each in read.ipv4.nameservers] == ["192.0.2.6", "192.0.2.5"]
     assert [(str(each.destination), str(each.via)) for each in read.ipv4.routes] == [("198.51.100.0/24", "192.0.2.4")]
     assert read.ipv6 is not None
+    assert [str(each) for each in read.ipv6.nameservers] == ["2001:db8::54", "2001:db8::53"]
     assert (str(read.ipv6.subnet), read.ipv6.mode, str(read.ipv6.gateway)) == ("2001:db8::/64", "slaac", "2001:db8::1")
 
 
@@ -104,6 +105,19 @@ def test_the_create_carries_the_tags(world: World) -> None:
     (sent,) = world.rapi.created
     assert sent.tags[0] == "syros:host:web-1"
     assert sent.tags[1:] == tags(world, instance_id)[1:]
+
+
+@pytest.mark.parametrize(
+    ("hostname", "told"),
+    [(f"{'a' * 63}.{'b' * 53}", f"{'a' * 63}.{'b' * 53}"), (f"{'a' * 63}.{'b' * 52}-c", f"{'a' * 63}.{'b' * 52}")],
+)
+def test_a_host_name_that_is_too_long_for_a_tag_is_cut_to_one(world: World, hostname: str, told: str) -> None:
+    networks.add(world.cloud, "192.0.2.0/29")
+    instance_id = world.create_one()
+    with world.cloud.sessions.read() as db:
+        (first, *_) = nic_tags.of(ports.places(db, [instance_id])[instance_id], hostname=hostname)
+    assert first == f"syros:host:{told}"
+    assert len(first) <= 128
 
 
 def test_an_instance_without_a_port_has_no_tags(world: World) -> None:
