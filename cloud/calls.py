@@ -114,6 +114,9 @@ def _set_params(client: Client, order: Order) -> int:
     if "hvparams" in order.spec:
         hvparams = dict(order.spec["hvparams"])
         return client.modify_instance(order.ganeti_name, reason=order.request_id, hotplug=False, hvparams=hvparams)
+    if "nics" in order.spec:
+        changes, hotplug = list(order.spec["nics"]), bool(order.spec["hotplug"])
+        return client.modify_instance(order.ganeti_name, reason=order.request_id, hotplug=hotplug, nics=changes)
     vcpus, ram = int(order.spec["vcpus"]), int(order.spec["ram"])
     beparams = {"vcpus": vcpus, "maxmem": ram, "minmem": ram}
     return client.modify_instance(order.ganeti_name, reason=order.request_id, hotplug=False, beparams=beparams)
@@ -174,6 +177,17 @@ def _export(client: Client, order: Order) -> int:
     )
 
 
+def _tag(client: Client, order: Order) -> int:
+    return client.add_instance_tags(order.ganeti_name, list(order.spec["tags"]), reason=order.request_id)
+
+
+def _untag(client: Client, order: Order) -> int:
+    # what the instance was told may be another thing than what is so now, and Ganeti removes all that is named, or none
+    prefix = str(order.spec["prefix"])
+    there = [tag for tag in client.get_instance_tags(order.ganeti_name) if tag.startswith(prefix)]
+    return client.delete_instance_tags(order.ganeti_name, there or list(order.spec["tags"]), reason=order.request_id)
+
+
 def _destination(order: Order) -> tuple[str | None, str | None]:
     """Give the node, or who chooses it; a mirrored disk leaves no choice."""
     if order.disk_template == "drbd":
@@ -194,4 +208,6 @@ _CALLS: dict[Opcode, Callable[[Client, Order], int]] = {
     Opcode.MIGRATE: _migrate,
     Opcode.FAILOVER: _failover,
     Opcode.EXPORT: _export,
+    Opcode.TAGS_SET: _tag,
+    Opcode.TAGS_DEL: _untag,
 }

@@ -2,7 +2,7 @@
 
 Doing it twice, late or out of order changes nothing: a job moves only to a higher rank, and an instance believes
 only a job that ended after the one it believed last. Nothing here calls Ganeti.
-Lock order: instance, job, quota, image.
+Lock order: instance, job, quota, image, subnets, port.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from enum import StrEnum
 
 from sqlalchemy.orm import Session
 
-from cloud import image_copies, instances, quotas, rebuilds, rescues, resizes, soft_deletes, states
+from cloud import attachments, image_copies, instances, quotas, rebuilds, rescues, resizes, soft_deletes, states
 from cloud.context import Cloud
 from cloud.states import Action, Effect, Presence
 from common import jobs as ganeti
@@ -149,6 +149,7 @@ def conclude(db: Session, instance: Instance, row: jobs.Job, now: datetime) -> N
     ended = [row] if done else [row, *_withdraw_rest(db, row, now)]
     for each in ended:
         image_copies.conclude(db, each, why=_failure(row), now=now)
+        attachments.conclude(db, each, now=now)
     if instance.state is not State.DELETED:
         resizes.conclude(db, instance, row, done=done, now=now)
         rebuilds.conclude(instance, row, done=done)

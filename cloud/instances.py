@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from cloud import (
     affinity,
+    attachments,
     capacity,
     flavors,
     guests,
@@ -315,6 +316,7 @@ def withdraw(db: Session, job: jobs.Job, now: datetime) -> None:
     job.finished_at = now
     job.error_text = "withdrawn before it was sent: the server was deleted"
     image_copies.conclude(db, job, why="the server was deleted before its disk was copied", now=now)
+    attachments.conclude(db, job, now=now)
 
 
 def withdraw_unsent(db: Session, instance: Instance, now: datetime) -> bool:

@@ -32,6 +32,17 @@ def of(places: Sequence[Place], *, hostname: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
+def prefix(port_id: str) -> str:
+    """Give what the tags of a port begin with."""
+    return f"{_PREFIX}:{nics.name_of(port_id)}:"
+
+
+def of_one(places: Sequence[Place], port_id: str, *, hostname: str) -> tuple[str, ...]:
+    """Give the tags that an instance with these ports has because of one of them."""
+    only = all(place.port.id == port_id for place in places)
+    return tuple(tag for tag in of(places, hostname=hostname) if only or tag.startswith(prefix(port_id)))
+
+
 def _facts(place: Place, routed: set[int]) -> Iterator[tuple[str, str]]:
     if place.network.mtu != _MTU:
         yield "mtu", str(place.network.mtu)

@@ -175,9 +175,18 @@ def plan(db: Session, caller: Caller, asked: Interfaces) -> tuple[Interface, ...
 
 
 def attach(
-    db: Session, cloud: Cloud, caller: Caller, *, instance: Instance, interfaces: Sequence[Interface]
+    db: Session,
+    cloud: Cloud,
+    caller: Caller,
+    *,
+    instance: Instance,
+    interfaces: Sequence[Interface],
+    first: int = 0,
 ) -> list[Port]:
-    """Give a new instance its ports, in order; raises Invalid or Conflict. Holds the networks' subnets."""
+    """Give an instance ports, in order; raises Invalid or Conflict. Holds the networks' subnets.
+
+    `first` is the number of the first: those that the instance has already come before it.
+    """
     known = {each.port_id: _free_port(db, caller, each.port_id) for each in interfaces if each.port_id is not None}
     if len(known) < sum(each.port_id is not None for each in interfaces):
         raise Invalid("networks: one port is named twice")
@@ -187,7 +196,7 @@ def attach(
             found[each.network_id] = _network(db, caller, each.network_id)
     subnets = network_rows.lock_subnets(db, list(found))
     made = []
-    for number, each in enumerate(interfaces):
+    for number, each in enumerate(interfaces, start=first):
         if each.port_id is not None:
             port = _take(db, caller, each.port_id)
             port.instance_id, port.number, port.updated_at = instance.id, number, cloud.clock()
@@ -211,6 +220,24 @@ def release(db: Session, instance_id: str, now: datetime) -> None:
             _remove(db, port, subnets)
         else:
             port.instance_id, port.number, port.updated_at = None, 0, now
+
+
+def let_go(db: Session, port_id: str, *, instance_id: str, now: datetime, removed: bool = False) -> None:
+    """Take a port from the instance that has it; doing it twice changes nothing.
+
+    One that was made for the instance is gone then, and any that is to be `removed`; others wait for another instance.
+    """
+    known = ports.get(db, port_id)
+    if known is None:
+        return
+    subnets = _by_id(network_rows.lock_subnets(db, [known.network_id]))
+    port = ports.lock(db, port_id)
+    if port is None or port.instance_id != instance_id:
+        return
+    if port.owned or removed:
+        _remove(db, port, subnets)
+    else:
+        port.instance_id, port.number, port.updated_at = None, 0, now
 
 
 def make(

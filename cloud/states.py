@@ -33,6 +33,9 @@ class Action(StrEnum):
     EVACUATE = "evacuate"
     #: an image from its disk; Ganeti copies none that is in use
     CREATE_IMAGE = "create-image"
+    #: an interface, to or from a server that runs or is stopped
+    ATTACH_INTERFACE = "attach-interface"
+    DETACH_INTERFACE = "detach-interface"
     #: our own: remove what a failed create left in the cluster
     CLEANUP = "cleanup"
 
@@ -70,6 +73,8 @@ RULES: dict[Action, Rule] = {
     Action.MIGRATE: Rule(Opcode.FAILOVER, Task.MIGRATING, _SEEN),
     Action.EVACUATE: Rule(Opcode.FAILOVER, Task.MIGRATING, _ALIVE),
     Action.CREATE_IMAGE: Rule(Opcode.EXPORT, Task.IMAGING, frozenset({State.STOPPED})),
+    Action.ATTACH_INTERFACE: Rule(Opcode.SET_PARAMS, Task.ATTACHING, _SEEN),
+    Action.DETACH_INTERFACE: Rule(Opcode.SET_PARAMS, Task.DETACHING, _SEEN),
     Action.RESCUE: Rule(Opcode.SET_PARAMS, Task.RESCUING, _SEEN),
     Action.UNRESCUE: Rule(Opcode.SET_PARAMS, Task.UNRESCUING, _SEEN, after=Task.RESCUED),
     Action.SOFT_DELETE: Rule(Opcode.SHUTDOWN, Task.SOFT_DELETING, _ALIVE, overlaps=True),

@@ -65,6 +65,8 @@ class Opcode(StrEnum):
     MIGRATE = "OP_INSTANCE_MIGRATE"
     FAILOVER = "OP_INSTANCE_FAILOVER"
     EXPORT = "OP_BACKUP_EXPORT"
+    TAGS_SET = "OP_TAGS_SET"
+    TAGS_DEL = "OP_TAGS_DEL"
 
 
 class Malformed(Exception):
@@ -226,6 +228,8 @@ def _op(op_input: Json, *, status: JobStatus, result: object, ended_at: datetime
     if not isinstance(opcode, str):
         raise Malformed(f"OP_ID is {opcode!r}")
     instance = op_input.get("instance_name")
+    if opcode in (Opcode.TAGS_SET, Opcode.TAGS_DEL) and op_input.get("kind") == "instance":
+        instance = op_input.get("name")
     error = outcome_of(result) if status in (JobStatus.ERROR, JobStatus.CANCELED) else None
     created = opcode == Opcode.CREATE and status is JobStatus.SUCCESS and isinstance(result, list) and result
     node = result[0] if created and isinstance(result, list) else None

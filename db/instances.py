@@ -56,6 +56,9 @@ class Task(StrEnum):
     #: deleted and stopped, and waiting to be removed, unless it is restored before
     SOFT_DELETED = "soft-deleted"
     RESTORING = "restoring"
+    #: it is given an interface, or one is taken from it
+    ATTACHING = "attaching"
+    DETACHING = "detaching"
 
 
 #: tasks during which nothing is under way in the cluster

@@ -8,10 +8,10 @@ import flask
 from werkzeug import exceptions
 
 from apiserver import answers, docs, idempotency
-from apiserver.compute import models, server_bodies, server_views
+from apiserver.compute import interface_bodies, models, server_bodies, server_views
 from apiserver.compute.resource import Resource
 from apiserver.validation import Body, printable
-from cloud import consoles, instances, migrations, rebuilds, rescues, resizes, snapshots, soft_deletes
+from cloud import consoles, instances, interfaces, migrations, rebuilds, rescues, resizes, snapshots, soft_deletes
 from cloud.states import Action as Wanted
 from common.errors import Invalid
 from db.instances import State
@@ -49,13 +49,11 @@ _REFUSED: dict[str, str] = {
     "os-getSPICEConsole": "consoles are VNC's",
     **dict.fromkeys(
         (
-            "addFixedIp",
             "addFloatingIp",
             "addSecurityGroup",
             "console",
             "os-getSerialConsole",
             "os-getVNCConsole",
-            "removeFixedIp",
             "removeFloatingIp",
             "removeSecurityGroup",
         ),
@@ -176,6 +174,18 @@ def _unrescue(asked: ServerAction, server_id: str, _body: Body) -> flask.Respons
     return answers.empty(202)
 
 
+def _add_fixed_ip(asked: ServerAction, server_id: str, body: Body) -> flask.Response:
+    wanted = interface_bodies.network_of_fixed_ip(body.nested("addFixedIp"))
+    interfaces.attach(asked.cloud, asked.caller, server_id, wanted)
+    return answers.empty(202)
+
+
+def _remove_fixed_ip(asked: ServerAction, server_id: str, body: Body) -> flask.Response:
+    address = interface_bodies.address_of_fixed_ip(body.nested("removeFixedIp"))
+    interfaces.detach_address(asked.cloud, asked.caller, server_id, address)
+    return answers.empty(202)
+
+
 def _reset_state(asked: ServerAction, server_id: str, body: Body) -> flask.Response:
     wanted = body.nested("os-resetState").text("state", longest=16)
     if wanted not in _RESETS:
@@ -213,6 +223,8 @@ _SPECIAL: dict[str, Callable[[ServerAction, str, Body], flask.Response]] = {
     "restore": _restore,
     "rescue": _rescue,
     "unrescue": _unrescue,
+    "addFixedIp": _add_fixed_ip,
+    "removeFixedIp": _remove_fixed_ip,
     "os-resetState": _reset_state,
     "os-getConsoleOutput": _console_output,
 }

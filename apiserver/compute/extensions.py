@@ -36,6 +36,7 @@ EXTENSIONS = (
     Known("OS-FLV-EXT-DATA", "FlavorExtraData", "The ephemeral disk of flavors."),
     Known("OS-SRV-USG", "ServerUsage", "When servers were launched and ended."),
     Known("os-aggregates", "Aggregates", "Backends as groups of hosts, for admins."),
+    Known("os-attach-interfaces", "AttachInterfaces", "Interfaces that servers are given, or lose, later on."),
     Known("os-availability-zone", "AvailabilityZone", "Availability zones."),
     Known("os-deferred-delete", "DeferredDelete", "Deleted servers that can be restored."),
     Known("os-flavor-access", "FlavorAccess", "Which projects flavors are open to."),

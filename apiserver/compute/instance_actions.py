@@ -20,6 +20,8 @@ _NAMES = {
     Action.REVERT_RESIZE: "revertResize",
     Action.SOFT_DELETE: "delete",
     Action.CREATE_IMAGE: "createImage",
+    Action.ATTACH_INTERFACE: "attach_interface",
+    Action.DETACH_INTERFACE: "detach_interface",
 }
 
 

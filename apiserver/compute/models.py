@@ -135,6 +135,8 @@ _CREATE_BACKUP = Model(
         "metadata": _PROPERTIES,
     },
 )
+_ADD_FIXED_IP = Model("AddFixedIp", {"networkId": fields.String(required=True)})
+_REMOVE_FIXED_IP = Model("RemoveFixedIp", {"address": fields.String(required=True)})
 ACTION = Model(
     "Action",
     {
@@ -148,6 +150,8 @@ ACTION = Model(
         "confirmResize": _NOTHING,
         "revertResize": _NOTHING,
         "rebuild": fields.Nested(_REBUILD),
+        "addFixedIp": fields.Nested(_ADD_FIXED_IP),
+        "removeFixedIp": fields.Nested(_REMOVE_FIXED_IP),
         "createImage": fields.Nested(_CREATE_IMAGE),
         "createBackup": fields.Nested(_CREATE_BACKUP),
         "lock": _NOTHING,
@@ -187,6 +191,21 @@ _EVENT = Model(
         "traceback": fields.String,
     },
 )
+_FIXED_IP = Model("InterfaceAddress", {"subnet_id": fields.String, "ip_address": fields.String})
+_INTERFACE = Model(
+    "InterfaceBody",
+    {
+        "net_id": fields.String,
+        "port_id": fields.String,
+        "mac_addr": fields.String,
+        "port_state": fields.String(enum=["ACTIVE", "BUILD"]),
+        "fixed_ips": fields.List(fields.Nested(_FIXED_IP)),
+    },
+)
+_NEW_INTERFACE = Model("NewInterfaceBody", {key: _INTERFACE[key] for key in ("net_id", "port_id", "fixed_ips")})
+NEW_INTERFACE = Model("NewInterface", {"interfaceAttachment": fields.Nested(_NEW_INTERFACE, required=True)})
+INTERFACE = Model("Interface", {"interfaceAttachment": fields.Nested(_INTERFACE)})
+INTERFACES = Model("Interfaces", {"interfaceAttachments": fields.List(fields.Nested(_INTERFACE))})
 _INSTANCE_ACTION = Model(
     "InstanceActionBody",
     {

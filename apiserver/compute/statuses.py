@@ -103,6 +103,8 @@ TASK_STATES: dict[Task | None, str | None] = {
     Task.SOFT_DELETING: "soft-deleting",
     Task.SOFT_DELETED: None,
     Task.RESTORING: "restoring",
+    Task.ATTACHING: "attaching",
+    Task.DETACHING: "detaching",
 }
 #: tasks that are states to Nova
 _TASKS_AS_VM_STATES: dict[Task | None, str] = {

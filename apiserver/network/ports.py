@@ -7,7 +7,7 @@ import flask
 from apiserver import answers, docs, validation
 from apiserver.network import bodies, models, views
 from apiserver.network.resource import Resource
-from cloud import ports
+from cloud import interfaces, ports
 from common.errors import Invalid
 from db.ports import Filter, Port
 
@@ -97,6 +97,6 @@ class OnePort(Resource):
 
     @docs.operation(status=204, faults=models.CHANGE_FAULTS)
     def delete(self, port_id: str) -> flask.Response:
-        """Delete a port that no server has."""
-        ports.delete(self.cloud, self.caller, port_id)
+        """Delete a port; a server's is detached first, and gone when that is done."""
+        interfaces.delete_port(self.cloud, self.caller, port_id)
         return answers.empty(204)

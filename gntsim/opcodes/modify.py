@@ -7,6 +7,8 @@ from gntsim import objects
 from gntsim.opcodes import base, create, hvparams, nics, placement, power
 
 Change = list[Any]
+#: constants.MAX_NICS
+MAX_NICS = 8
 CHANGES = ("nics", "disks", "beparams", "hvparams", "osparams", "osparams_private", "offline", "os_name", "pnode")
 
 
@@ -35,6 +37,7 @@ class SetParams(base.InstanceUnit):
             power.require_state(self, "down", "offline", reason="can't change to offline")
         else:
             self.require_online_node()
+        self._check_hotplug()
         self.run.op.forget_private()
         self.new = copy.deepcopy(self.instance)
         self.result: list[list[Any]] = []
@@ -46,6 +49,9 @@ class SetParams(base.InstanceUnit):
             self._change_disk(action, identifier, settings)
         for action, identifier, settings in self.given["nics"]:
             self._change_nic(action, identifier, settings)
+        if len(self.new.nics) > MAX_NICS:
+            text = f"Instance has too many network interfaces ({MAX_NICS}), cannot add more"
+            raise base.PrereqError(text, "wrong_state")
 
     def execute(self) -> list[list[Any]]:
         self.pause()
@@ -70,6 +76,18 @@ class SetParams(base.InstanceUnit):
     def _hotplug(self) -> bool:
         wanted = self.given["hotplug"] or self.given["hotplug_if_possible"]
         return bool(wanted) and self.instance.running
+
+    def _check_hotplug(self) -> None:
+        if not self.given["hotplug"] or self.given["hotplug_if_possible"]:
+            return
+        if self.instance.hypervisor != "kvm":
+            why = "Hotplug is not supported: Hotplug is not supported by this hypervisor"
+        elif not self.instance.running:
+            why = "Hotplug is not supported: Instance is probably down"
+        else:
+            return
+        # said twice by Ganeti, too
+        raise base.PrereqError(f"Hotplug is not possible: {why}: {why}", "wrong_state")
 
     def _change_params(self) -> None:
         given, new = self.given, self.new

@@ -79,7 +79,7 @@ class FakeJob:
         return {
             "id": self.id,
             "status": self.statuses[-1],
-            "ops": [{"OP_ID": op, "instance_name": self.instance, "reason": trail} for op in self.opcodes],
+            "ops": [{"OP_ID": op, **_target(op, self.instance), "reason": trail} for op in self.opcodes],
             "opstatus": list(self.statuses),
             "opresult": list(self.results),
             "received_ts": _stamp(self.received_at),
@@ -122,6 +122,9 @@ class FakeRapi:
         self.created: list[InstanceSpec] = []
         #: changes of hypervisor parameters, oldest first
         self.hvparams: dict[str, list[Mapping[str, str]]] = {}
+        #: changes of NICs (name, by hotplug, change), oldest first, and what tags instances were given since
+        self.nics: list[tuple[str, bool, list[Any]]] = []
+        self.tags: dict[str, list[str]] = {}
         #: (name, target node, who chooses one, the old node is lost)
         self.moved: list[tuple[str, str | None, str | None, bool]] = []
         self.osparams: dict[str, Mapping[str, str]] = {}
@@ -158,8 +161,11 @@ class FakeRapi:
         beparams: Mapping[str, int] | None = None,
         osparams: Mapping[str, str] | None = None,
         hvparams: Mapping[str, str] | None = None,
+        nics: Sequence[Sequence[Any]] | None = None,
     ) -> int:
-        assert not hotplug
+        assert nics is not None or not hotplug
+        if nics is not None:
+            self.nics.append((name, hotplug, [list(change) for change in nics]))
         if beparams is not None:
             self.sizes[name] = (beparams["vcpus"], beparams["maxmem"])
         if osparams is not None and not self.unreachable:
@@ -167,6 +173,20 @@ class FakeRapi:
         if hvparams is not None:
             self.hvparams.setdefault(name, []).append(hvparams)
         return self._submit("modify", Opcode.SET_PARAMS, name, reason)
+
+    def get_instance_tags(self, name: str) -> list[str]:
+        self._ask("tags")
+        return list(self.tags.get(name, ()))
+
+    def add_instance_tags(self, name: str, tags: Sequence[str], *, reason: str | None) -> int:
+        job_id = self._submit("tag", Opcode.TAGS_SET, name, reason)
+        self.tags.setdefault(name, []).extend(tags)
+        return job_id
+
+    def delete_instance_tags(self, name: str, tags: Sequence[str], *, reason: str | None) -> int:
+        job_id = self._submit("untag", Opcode.TAGS_DEL, name, reason)
+        self.tags[name] = [tag for tag in self.tags.get(name, ()) if tag not in tags]
+        return job_id
 
     def migrate_instance(
         self,
@@ -358,6 +378,13 @@ def refused(
     status: int = 400, *, error_class: str = "HttpBadRequest", reason: str = "no", retryable: bool = False
 ) -> RapiRefused:
     return RapiRefused(status=status, error_class=error_class, reason=reason, retryable=retryable)
+
+
+def _target(opcode: str, name: str) -> dict[str, str]:
+    """Give the members by which an operation names its instance."""
+    if opcode in (Opcode.TAGS_SET, Opcode.TAGS_DEL):
+        return {"kind": "instance", "name": name}
+    return {"instance_name": name}
 
 
 def _node(name: str) -> dict[str, Any]:

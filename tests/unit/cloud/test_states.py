@@ -27,6 +27,8 @@ ALLOWED = {
         Action.LIVE_MIGRATE,
         Action.MIGRATE,
         Action.EVACUATE,
+        Action.ATTACH_INTERFACE,
+        Action.DETACH_INTERFACE,
     },
     State.STOPPED: {
         Action.CREATE_IMAGE,
@@ -39,6 +41,8 @@ ALLOWED = {
         Action.SOFT_DELETE,
         Action.MIGRATE,
         Action.EVACUATE,
+        Action.ATTACH_INTERFACE,
+        Action.DETACH_INTERFACE,
     },
     State.ERROR: {Action.DELETE, Action.CLEANUP, Action.REBUILD},
     State.UNKNOWN: {
@@ -81,6 +85,8 @@ TASKS = {
     Action.MIGRATE: Task.MIGRATING,
     Action.EVACUATE: Task.MIGRATING,
     Action.CREATE_IMAGE: Task.IMAGING,
+    Action.ATTACH_INTERFACE: Task.ATTACHING,
+    Action.DETACH_INTERFACE: Task.DETACHING,
 }
 
 
@@ -134,6 +140,8 @@ GOLDEN: dict[Opcode, tuple[Effect, Effect, Effect]] = {
     Opcode.MIGRATE: (LOOK, LOOK, NOTHING),
     Opcode.FAILOVER: (LOOK, LOOK, NOTHING),
     Opcode.EXPORT: (LOOK, LOOK, NOTHING),
+    Opcode.TAGS_SET: (NOTHING, NOTHING, NOTHING),
+    Opcode.TAGS_DEL: (NOTHING, NOTHING, NOTHING),
 }
 
 

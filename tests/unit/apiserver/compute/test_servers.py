@@ -293,6 +293,12 @@ TENANT_ROUTES = [
     ("GET", "/os-server-password", None),
     ("DELETE", "/os-server-password", None),
     ("GET", "/os-volume_attachments", None),
+    ("GET", "/os-interface", None),
+    ("POST", "/os-interface", {"interfaceAttachment": {}}),
+    ("GET", "/os-interface/port-1", None),
+    ("DELETE", "/os-interface/port-1", None),
+    ("POST", "/action", {"addFixedIp": {"networkId": "none"}}),
+    ("POST", "/action", {"removeFixedIp": {"address": "192.0.2.9"}}),
 ]
 
 
@@ -323,6 +329,7 @@ def test_no_route_of_a_server_is_left_out_of_that(app: object) -> None:
             path.replace("/lan", "/<network>")
             .replace("/k", "/<key>")
             .replace("/req-1", "/<request_id>")
+            .replace("/port-1", "/<port_id>")
             .replace("/mine", "/<tag>"),
         )
         for method, path, _ in TENANT_ROUTES

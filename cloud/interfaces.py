@@ -1,0 +1,208 @@
+"""Interfaces of servers: attached and detached after the create, by hotplug where the server runs.
+
+Each is a chain of jobs: nodes are told by tags what a NIC is before it comes, and forget it after it is gone.
+Lock order: instance, job, subnets by id, port.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy.orm import Session
+
+from cloud import guests, instances, networks, nic_tags, nics, policy, ports, states
+from cloud.addresses import Ip
+from cloud.context import Caller, Cloud
+from cloud.policy import Operation
+from cloud.ports import Interface, Interfaces, PortView
+from cloud.states import Action
+from common.errors import Conflict, Invalid, NotFound
+from common.jobs import Opcode
+from db import instances as instance_rows
+from db import jobs
+from db import ports as port_rows
+from db.instances import Instance, State
+from db.ports import Port
+
+#: Ganeti's limit (constants.MAX_NICS)
+MOST = 8
+
+Steps = list[tuple[Opcode, Mapping[str, object]]]
+
+
+@dataclass(frozen=True)
+class Attachment:
+    """An interface of a server."""
+
+    view: PortView
+    #: its NIC is still to come
+    coming: bool = False
+
+
+def page(cloud: Cloud, caller: Caller, instance_id: str) -> Sequence[Attachment]:
+    """List a server's interfaces, in order; raises NotFound."""
+    policy.require(caller, Operation.SERVER_READ)
+    with cloud.sessions.read() as db:
+        instances.visible(instance_rows.get(db, instance_id), caller, instance_id)
+        known = port_rows.of_instance(db, instance_id)
+        having = port_rows.addresses_of(db, [port.id for port in known])
+        coming = {
+            job.spec.get("port_id")
+            for job in jobs.open_of_instance(db, instance_id)
+            if job.action == Action.ATTACH_INTERFACE
+        }
+        return [Attachment(PortView(port, having.get(port.id, ())), coming=port.id in coming) for port in known]
+
+
+def get(cloud: Cloud, caller: Caller, instance_id: str, port_id: str) -> Attachment:
+    """Give one of a server's interfaces; raises NotFound."""
+    for each in page(cloud, caller, instance_id):
+        if each.view.port.id == port_id:
+            return each
+    raise NotFound(f"server {instance_id} has no interface {port_id}")
+
+
+def attach(cloud: Cloud, caller: Caller, instance_id: str, wanted: Interface) -> Attachment:
+    """Begin to attach a port, or a new one in a network; without either, in the network that a create would choose.
+
+    Raises NotFound, Invalid for the address, Busy or Conflict. A port made here is gone again if it can't be attached.
+    """
+    policy.require(caller, Operation.SERVER_WRITE)
+    with cloud.sessions.begin() as db:
+        instance = instances.unlocked(db, caller, instance_id)
+        action = Action.ATTACH_INTERFACE
+        states.check(action, state=instance.state, task=instance.task, what=f"server {instance_id}")
+        known = port_rows.of_instance(db, instance_id)
+        if len(known) >= MOST:
+            raise Conflict(f"server {instance_id} has {MOST} interfaces, and no server may have more")
+        first = known[-1].number + 1 if known else 0
+        interface = _chosen(db, caller, wanted)
+        (port,) = ports.attach(db, cloud, caller, instance=instance, interfaces=[interface], first=first)
+        db.flush()
+        view = PortView(port, port_rows.addresses_of(db, [port.id]).get(port.id, ()))
+        _begin(db, cloud, caller, instance, action=action, steps=_attaching(db, instance, port))
+    cloud.wake()
+    return Attachment(view, coming=True)
+
+
+def detach(cloud: Cloud, caller: Caller, instance_id: str, port_id: str) -> None:
+    """Begin to detach an interface; raises NotFound, Busy or Conflict. A port that was made for the server goes too."""
+    policy.require(caller, Operation.SERVER_WRITE)
+    with cloud.sessions.begin() as db:
+        instance = instances.unlocked(db, caller, instance_id)
+        _detach(db, cloud, caller, instance, port_rows.get(db, port_id), port_id=port_id)
+    cloud.wake()
+
+
+def detach_address(cloud: Cloud, caller: Caller, instance_id: str, ip: Ip) -> None:
+    """Begin to detach the interface that has an address; raises NotFound, Invalid if none has it, Busy or Conflict."""
+    policy.require(caller, Operation.SERVER_WRITE)
+    with cloud.sessions.begin() as db:
+        instance = instances.unlocked(db, caller, instance_id)
+        places = port_rows.places(db, [instance_id]).get(instance_id, ())
+        port = next((each.port for each in places if each.address is not None and each.address.ip == str(ip)), None)
+        if port is None:
+            raise Invalid(f"address: server {instance_id} has no interface with {ip}")
+        _detach(db, cloud, caller, instance, port, port_id=port.id)
+    cloud.wake()
+
+
+def delete_port(cloud: Cloud, caller: Caller, port_id: str) -> None:
+    """Delete a port; one that a server has is detached first, and gone when that is done.
+
+    Raises NotFound, Busy or Conflict.
+    """
+    policy.require(caller, Operation.PORT_WRITE)
+    with cloud.sessions.read() as db:
+        instance_id = ports.visible(port_rows.get(db, port_id), caller, port_id).instance_id
+    if instance_id is None:
+        ports.delete(cloud, caller, port_id)
+        return
+    policy.require(caller, Operation.SERVER_WRITE)
+    with cloud.sessions.begin() as db:
+        instance = instances.unlocked(db, caller, instance_id)
+        port = ports.visible(port_rows.get(db, port_id), caller, port_id)
+        _detach(db, cloud, caller, instance, port, port_id=port_id, removed=True)
+    cloud.wake()
+
+
+def _chosen(db: Session, caller: Caller, wanted: Interface) -> Interface:
+    if wanted.port_id is not None:
+        ports.visible(port_rows.get(db, wanted.port_id), caller, wanted.port_id)
+        return wanted
+    if wanted.network_id is not None:
+        networks.usable(db, caller, wanted.network_id)
+        return wanted
+    planned = ports.plan(db, caller, Interfaces())
+    if not planned:
+        raise Invalid("net_id: missing, and there is no network to choose")
+    return planned[0]
+
+
+def _detach(
+    db: Session,
+    cloud: Cloud,
+    caller: Caller,
+    instance: Instance,
+    port: Port | None,
+    *,
+    port_id: str,
+    removed: bool = False,
+) -> None:
+    if port is None or port.instance_id != instance.id:
+        raise NotFound(f"server {instance.id} has no interface {port_id}")
+    action = Action.DETACH_INTERFACE
+    states.check(action, state=instance.state, task=instance.task, what=f"server {instance.id}")
+    _begin(db, cloud, caller, instance, action=action, steps=_detaching(db, instance, port, removed=removed))
+
+
+def _attaching(db: Session, instance: Instance, port: Port) -> Steps:
+    places = port_rows.places(db, [instance.id])[instance.id]
+    (nic,) = nics.of([place for place in places if place.port.id == port.id])
+    change = {"nics": [["add", -1, nic.body()]], "hotplug": _runs(instance), "port_id": port.id}
+    tags = nic_tags.of_one(places, port.id, hostname=guests.hostname(instance.name, instance.id))
+    steps: Steps = [(Opcode.SET_PARAMS, change)]
+    if tags:
+        # the network script of the node looks at them as soon as the NIC comes
+        steps.insert(0, (Opcode.TAGS_SET, {"tags": list(tags)}))
+    return steps
+
+
+def _detaching(db: Session, instance: Instance, port: Port, *, removed: bool) -> Steps:
+    places = port_rows.places(db, [instance.id])[instance.id]
+    change = {
+        "nics": [["remove", nics.name_of(port.id), {}]],
+        "hotplug": _runs(instance),
+        "port_id": port.id,
+        "removed": removed,
+    }
+    prefix = nic_tags.prefix(port.id)
+    hostname = guests.hostname(instance.name, instance.id)
+    tags = [tag for tag in nic_tags.of_one(places, port.id, hostname=hostname) if tag.startswith(prefix)]
+    steps: Steps = [(Opcode.SET_PARAMS, change)]
+    if tags:
+        steps.append((Opcode.TAGS_DEL, {"tags": tags, "prefix": prefix}))
+    return steps
+
+
+def _runs(instance: Instance) -> bool:
+    # Ganeti refuses to hotplug what does not run
+    return instance.state is State.ACTIVE
+
+
+def _begin(db: Session, cloud: Cloud, caller: Caller, instance: Instance, *, action: Action, steps: Steps) -> None:
+    now = cloud.clock()
+    for opcode, spec in steps:
+        instances.add_job(
+            db,
+            instance,
+            action=action,
+            request_id=caller.request_id,
+            now=now,
+            caller=caller,
+            opcode=opcode,
+            spec=spec,
+        )
+    instance.task = states.RULES[action].task
+    instance.updated_at = now
