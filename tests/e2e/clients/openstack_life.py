@@ -108,11 +108,13 @@ def _live(user: Shell, folder: Path) -> None:
     _turn_off_and_on(user)
     _resize(user)
     user.run("server", "rebuild", "--image", "debian-12", "--wait", "osc-1")
+    _change_networks(user)
     _note(user)
     _lock(user)
 
     events = {event["Action"] for event in user.read("server", "event", "list", "osc-1")}
     assert events >= {"create", "stop", "start", "reboot", "resize", "revertResize", "confirmResize", "rebuild"}, events
+    assert events >= {"attach_interface", "detach_interface"}, events
     user.run("server", "delete", "--wait", "osc-1")
     assert "No Server found" in user.fail("server", "show", "osc-1")
     user.run("server", "group", "delete", group)
@@ -153,6 +155,35 @@ def _resize(user: Shell) -> None:
     user.run("server", "resize", "confirm", "osc-1")
     _wait(user, "ACTIVE")
     assert "m1.small" in _show(user, "flavor")
+
+
+def _change_networks(user: Shell) -> None:
+    network = user.read("network", "create", "osc-back")["id"]
+    user.run("subnet", "create", "--network", "osc-back", "--subnet-range", "10.9.0.0/24", "osc-back")
+    user.run("server", "add", "network", "osc-1", "osc-back")
+    _rest(user)
+    (made,) = user.read("port", "list", "--server", "osc-1", "--network", "osc-back")
+    assert _addresses(user, "osc-back") == [each["ip_address"] for each in made["Fixed IP Addresses"]]
+    user.run("server", "remove", "port", "osc-1", made["ID"])
+    eventually(lambda: _addresses(user, "osc-back") == [], "the port is detached")
+    assert "No Port found" in user.fail("port", "show", made["ID"])
+
+    _rest(user)
+    own = user.read("port", "create", "--network", "osc-back", "osc-port")["id"]
+    user.run("server", "add", "port", "osc-1", "osc-port")
+    _rest(user)
+    assert [port["ID"] for port in user.read("port", "list", "--server", "osc-1", "--network", network)] == [own]
+    user.run("port", "delete", "osc-port")
+    eventually(lambda: _addresses(user, "osc-back") == [], "the deleted port is detached")
+
+    _rest(user)
+    user.run("server", "add", "fixed", "ip", "--fixed-ip-address", "10.9.0.9", "osc-1", "osc-back")
+    _rest(user)
+    assert _addresses(user, "osc-back") == ["10.9.0.9"]
+    user.run("server", "remove", "fixed", "ip", "osc-1", "10.9.0.9")
+    eventually(lambda: _addresses(user, "osc-back") == [], "the address is gone")
+    _rest(user)
+    user.run("network", "delete", "osc-back")
 
 
 def _note(user: Shell) -> None:
@@ -206,6 +237,15 @@ def _names(user: Shell, *filters: str) -> list[str]:
 
 def _show(user: Shell, column: str) -> str:
     return user.run("server", "show", "osc-1", "-f", "value", "-c", column)
+
+
+def _addresses(user: Shell, network: str) -> list[str]:
+    return list(user.read("server", "show", "osc-1")["addresses"].get(network, []))
+
+
+def _rest(user: Shell) -> None:
+    shown = "OS-EXT-STS:task_state"
+    eventually(lambda: user.read("server", "show", "osc-1")[shown] is None, "nothing is under way on osc-1")
 
 
 def _wait(user: Shell, status: str) -> None:
