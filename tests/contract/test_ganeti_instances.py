@@ -183,6 +183,25 @@ def test_a_nic_gets_an_address_of_its_networks_pool(cluster: Handle) -> None:
         assert api.get_network(network)["free_count"] == 13
 
 
+def test_what_does_not_run_is_not_hotplugged_and_a_ninth_nic_is_refused(cluster: Handle) -> None:
+    api = cluster.api
+    with cluster.instance(start=False) as name:
+        add = [["add", -1, {"mode": "bridged", "link": "br0", "name": "port-1"}]]
+        error_class, args = cluster.failed(api.modify_instance(name, reason="r", hotplug=True, nics=add))
+        assert (error_class, args[1]) == ("OpPrereqError", "wrong_state")
+        assert args[0].startswith("Hotplug is not possible: ")
+        assert api.get_instance(name)["nic.names"] == []
+
+        many = [["add", -1, {"mode": "bridged", "link": "br0", "name": f"port-{number}"}] for number in range(9)]
+        error_class, args = cluster.failed(api.modify_instance(name, reason="r", hotplug=False, nics=many))
+        assert error_class == "OpPrereqError"
+        assert args == ["Instance has too many network interfaces (8), cannot add more", "wrong_state"]
+
+        missing = [["remove", "port-1", {}]]
+        error_class, args = cluster.failed(api.modify_instance(name, reason="r", hotplug=False, nics=missing))
+        assert (error_class, args[1]) == ("OpPrereqError", "unknown_entity")
+
+
 def test_an_address_that_is_taken_is_refused_by_the_job(cluster: Handle) -> None:
     with cluster.network("10.77.2.0/28") as network:
         nic = specs.NicSpec(network=network, ip="10.77.2.5")

@@ -55,6 +55,16 @@ def test_a_nic_is_added_changed_and_removed(sim: conftest.Sim) -> None:
     assert sim.get("/2/networks/net-1")["free_count"] == 253
 
 
+def test_what_does_not_run_is_not_hotplugged(sim: conftest.Sim) -> None:
+    sim.create("snf-1", start=False)
+    change = {"nics": [["add", -1, {"link": "br0"}]], "hotplug": True}
+    refused = sim.do("PUT", "/2/instances/snf-1/modify", change, status="error")
+    name, (text, code) = refused["opresult"][0]
+    assert (name, code) == ("OpPrereqError", "wrong_state")
+    assert text.startswith("Hotplug is not possible: ")
+    assert sim.get("/2/instances/snf-1")["nic.macs"] == []
+
+
 def test_a_disk_is_detached_and_attached(sim: conftest.Sim) -> None:
     sim.create("snf-1")
     sim.create("snf-2")

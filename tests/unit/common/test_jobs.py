@@ -111,6 +111,13 @@ def test_a_failing_post_hook_does_not_fail_the_job() -> None:
     assert final("hook_fail_start_post").status is jobs.JobStatus.SUCCESS
 
 
+@pytest.mark.parametrize(("kind", "instance"), [("instance", "syros-1"), ("node", None), ("network", None)])
+def test_tags_tell_the_instance_that_has_them_and_nothing_else_that_has(kind: str, instance: str | None) -> None:
+    op = {"OP_ID": "OP_TAGS_SET", "kind": kind, "name": "syros-1", "tags": ["syros:host:web"], "reason": []}
+    job = jobs.from_rapi({"id": 7, "ops": [op], "opstatus": ["queued"], "opresult": [None]})
+    assert [each.instance for each in job.ops] == [instance]
+
+
 def test_who_asked_is_read_from_the_reason_trail() -> None:
     assert final("kvm_create_mbr").origin == "gnt:user"
     # not of the form of a request id: somebody else's reason
