@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from pathlib import Path
+from types import ModuleType
 
 import click
 
-from ganeti_hooks import kvm_network, os_definition, post_hook
+from ganeti_hooks import firewall_hook, kvm_network, os_definition, post_hook
+from ganeti_hooks.kvm_network import Node
 
 HOOK_PATHS = (
     "instance-add",
@@ -32,7 +35,23 @@ OS_NAME = "syros"
 #: what Ganeti's kvm-ifup runs in its own place
 NETWORK_NAME = "kvm-vif-bridge"
 
+#: beside the other hook, for the one operation after which a guest that runs may have another firewall
+FIREWALL_NAME = "syros-firewall"
+
 _OS_API_VERSION = 20
+_NEEDED = {"nft": "nftables", "conntrack": "conntrack"}
+_MARK = "Syros, installed by ganeti_hooks.install"
+_STUB = """#!{python} -I
+# {mark}
+import os
+import sys
+from pathlib import PosixPath
+
+from ganeti_hooks.kvm_network import Node
+from {module} import main
+
+sys.exit(main(os.environ, Node({settings})))
+"""
 
 
 def install_hooks(hooks_dir: Path, spool: Path = Path(post_hook.SPOOL), *, node_name: str = "") -> None:
@@ -71,25 +90,19 @@ def install_os(os_dir: Path, images: Path | None = None, *, config: Path | None 
     _write(folder / "ganeti_api_version", f"{_OS_API_VERSION}\n", mode=0o644)
 
 
-def install_network(
-    ganeti_dir: Path, *, prefix: str = kvm_network.PREFIX, bindings: Path = kvm_network.BINDINGS
-) -> None:
-    """Install the network script; `prefix` is what the backend's instances' names begin with.
-
-    `bindings` is where nfdhcpd looks for these, and is made.
+def install_network(hooks_dir: Path, ganeti_dir: Path, node: Node | None = None) -> None:
+    """Install the network script, and the hook that has a running guest's firewall follow its tags.
 
     Raises FileExistsError where the node has a script of its own there, which does not yield to ours.
     """
+    node = node or Node()
     path = ganeti_dir / NETWORK_NAME
-    program = _source(kvm_network.__file__)
-    mark = program.splitlines()[1]
-    if path.exists() and mark not in path.read_text(encoding="utf-8", errors="replace"):
+    if path.exists() and _MARK not in path.read_text(encoding="utf-8", errors="replace"):
         raise FileExistsError(f"{path} is another program's: have it do what ours does, or remove it")
-    ganeti_dir.mkdir(parents=True, exist_ok=True)
-    program = _with_setting(program, "PREFIX", f'"{kvm_network.PREFIX}"', repr(prefix))
-    program = _with_setting(program, "BINDINGS", f'Path("{kvm_network.BINDINGS}")', f"Path({str(bindings)!r})")
-    bindings.mkdir(mode=0o750, parents=True, exist_ok=True)
-    _write(path, program, mode=0o755)
+    node.bindings.mkdir(mode=0o750, parents=True, exist_ok=True)
+    for target, module in ((path, kvm_network), (hooks_dir / "instance-modify-post.d" / FIREWALL_NAME, firewall_hook)):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _write(target, _stub(module, node), mode=0o755)
 
 
 @click.command()
@@ -99,7 +112,7 @@ def install_network(
 @click.option("--os-dir", type=click.Path(path_type=Path), default=Path("/usr/share/ganeti/os"), show_default=True)
 @click.option("--images", type=click.Path(path_type=Path), help=f"Directory of image files [{os_definition.IMAGES}]")
 @click.option("--ganeti-dir", type=click.Path(path_type=Path), default=Path("/etc/ganeti"), show_default=True)
-@click.option("--prefix", default=kvm_network.PREFIX, show_default=True, help="What the backend's instances begin with")
+@click.option("--prefix", default=Node.prefix, show_default=True, help="What the backend's instances begin with")
 @click.option("--network/--no-network", default=True, help="Install the network script of KVM, too", show_default=True)
 def main(  # noqa: PLR0917  # click passes them by name
     hooks_dir: Path,
@@ -116,12 +129,20 @@ def main(  # noqa: PLR0917  # click passes them by name
     install_hooks(hooks_dir, spool, node_name=node_name)
     install_os(os_dir, images)
     if network:
-        if shutil.which("nft") is None:
-            raise click.ClickException("nft is not installed (Debian: nftables): install it, or give --no-network")
+        for program, package in _NEEDED.items():
+            if shutil.which(program) is None:
+                text = f"{program} is not installed (Debian: {package}): install it, or give --no-network"
+                raise click.ClickException(text)
         try:
-            install_network(ganeti_dir, prefix=prefix)
+            install_network(hooks_dir, ganeti_dir, Node(prefix=prefix))
         except FileExistsError as err:
             raise click.ClickException(str(err)) from err
+
+
+def _stub(module: ModuleType, node: Node) -> str:
+    """Give a program that runs a module's main: with this interpreter, whatever else the node has."""
+    settings = ", ".join(f"{name}={value!r}" for name, value in vars(node).items())
+    return _STUB.format(python=sys.executable, mark=_MARK, module=module.__name__, settings=settings)
 
 
 def _source(path: str | None) -> str:

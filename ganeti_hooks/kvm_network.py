@@ -1,4 +1,3 @@
-#!/usr/bin/python3
 """Ganeti's network script for KVM: run for each NIC when its guest starts, is migrated here, or is given the NIC.
 
 It is installed as /etc/ganeti/kvm-vif-bridge, which Ganeti's own script runs in its own place, and it has functions of
@@ -6,39 +5,36 @@ that script connect the NIC. Before that, for an instance of ours, it
 
 - has nftables drop what the guest sends in anybody else's name: MAC, ARP, IPv4, IPv6; and what only a router or a DHCP
   server says;
-- leaves nfdhcpd the NIC's binding, a file named by the tap.
+- has it let through what the NIC's security groups allow: see ganeti_hooks.firewall;
+- leaves nfdhcpd the NIC's binding, a file named by the tap, and a note for ganeti_hooks.firewall_hook.
 
 What it knows comes from the environment (MAC, IP, LINK, MODE: Ganeti's kvm-ifup) and from the instance's tags. It may
 run again at any time with the same result. Ganeti has no script for the end of a NIC: the rules of a tap that is gone
 match nothing, and are replaced with the tap; nfdhcpd forgets bindings of taps that are gone.
 
-Standard library, nft and Ganeti's net-common only.
+Standard library, nft, conntrack, iproute2 and Ganeti's net-common only.
 """
 
 from __future__ import annotations
 
 import ipaddress
-import json
-import os
 import re
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-BINDINGS = Path("/var/lib/nfdhcpd")
-#: what the names of the clouds' instances begin with
-PREFIX = "syros-"
+from ganeti_hooks import document, firewall, nft, notes
+from ganeti_hooks.nic import TAP, Nic, describe
+from ganeti_hooks.refused import Refused
 
 _OWN_SETUP = "source /usr/lib/ganeti/net-common; setup_bridge; setup_ovs; setup_route"
 _COMMUNICATION = "gnt.com"
-_TAP = re.compile(r"[A-Za-z0-9_.-]{1,15}")
-_MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
 _TIMEOUT = 20.0
 _MTU = 1500
+_ETHERNET = ("arp", "ip", "ip6")
 #: fe80::/10, as the first ten bits of an address
 _LINK_LOCAL = 0x3FA
 
@@ -52,37 +48,29 @@ add rule {family} syros_guests prerouting iifname vmap @from_guests
 """
 
 
-class Refused(Exception):
-    """The NIC can't be set up as it has to be; the text says why, and Ganeti does not start the guest."""
-
-
 @dataclass(frozen=True)
-class Nic:
-    """A NIC of an instance of ours, as its environment and its tags describe it."""
+class Node:
+    """What a node has set up for the script."""
 
-    tap: str
-    instance: str
-    mac: str
-    mode: str
-    link: str
-    hostname: str
-    #: what the tags say of this NIC: values by key
-    facts: Mapping[str, list[str]] = field(default_factory=dict)
-
-    def first(self, key: str) -> str | None:
-        """Give the one value of a key, or None."""
-        return next(iter(self.facts.get(key, ())), None)
+    #: what the names of the clouds' instances begin with
+    prefix: str = "syros-"
+    #: where nfdhcpd looks
+    bindings: Path = Path("/var/lib/nfdhcpd")
+    #: what this node's NICs are: forgotten with them when the node goes down
+    notes: Path = Path("/run/syros/nics")
 
 
-def main(environ: Mapping[str, str]) -> int:
+def main(environ: Mapping[str, str], node: Node) -> int:
     """Set up the NIC that the environment describes; give the exit status."""
     try:
-        if is_ours(environ):
+        if is_ours(environ, node):
             nic = describe(environ)
             guard(nic)
-            bind(nic)
+            protect(nic)
+            bind(nic, node)
+            notes.write(node.notes, nic)
         else:
-            forget(environ.get("INTERFACE", ""))
+            forget(environ.get("INTERFACE", ""), node)
         connect(environ)
     except (Refused, OSError, subprocess.SubprocessError, ValueError) as err:
         sys.stderr.write(f"syros: {environ.get('INTERFACE', '?')} of {environ.get('INSTANCE', '?')}: {err}\n")
@@ -90,38 +78,21 @@ def main(environ: Mapping[str, str]) -> int:
     return 0
 
 
-def is_ours(environ: Mapping[str, str]) -> bool:
+def is_ours(environ: Mapping[str, str], node: Node) -> bool:
     """Tell whether the NIC is one of a cloud's instance, and no other's that the cluster has."""
     if environ.get("INTERFACE", "").startswith(_COMMUNICATION):
         return False
-    return environ.get("INSTANCE", "").startswith(PREFIX)
-
-
-def describe(environ: Mapping[str, str]) -> Nic:
-    """Read the environment; raises Refused for what can't be meant."""
-    tap, mac = environ.get("INTERFACE", ""), environ.get("MAC", "").lower()
-    if not _TAP.fullmatch(tap) or not _MAC.fullmatch(mac):
-        raise Refused(f"INTERFACE={tap!r} and MAC={mac!r} are no NIC's")
-    tags = environ.get("TAGS", "").split()
-    name = environ.get("INTERFACE_NAME", "")
-    facts: dict[str, list[str]] = {}
-    for tag in tags:
-        rest = tag.removeprefix(f"syros:{name}:") if name else tag
-        if rest != tag:
-            key, _, value = rest.partition(":")
-            facts.setdefault(key, []).append(value)
-    if environ.get("IP") and "ip4" not in facts and "ip6" not in facts:
-        # a NIC without tags, such as one that an operator has made by hand
-        own = ipaddress.ip_address(environ["IP"])
-        facts[f"ip{own.version}"] = [f"{own}/{own.max_prefixlen}"]
-        facts[f"silent{own.version}"] = ["yes"]
-    host = next((tag.removeprefix("syros:host:") for tag in tags if tag.startswith("syros:host:")), "")
-    return Nic(tap, environ["INSTANCE"], mac, environ.get("MODE", ""), environ.get("LINK", ""), host, facts)
+    return environ.get("INSTANCE", "").startswith(node.prefix)
 
 
 def guard(nic: Nic) -> None:
     """Have the kernel drop what the guest has no right to send."""
-    _nft(rules(nic))
+    nft.load(rules(nic))
+
+
+def protect(nic: Nic) -> None:
+    """Have the kernel let through what the NIC's security groups allow, and no more."""
+    firewall.load(nic.tap, routed=nic.routed, link=nic.link, rules=firewall.current(nic.facts.get("fw", ())))
 
 
 def rules(nic: Nic) -> str:
@@ -129,17 +100,20 @@ def rules(nic: Nic) -> str:
     family = "inet" if nic.mode == "routed" else "bridge"
     lines = [f"ether saddr != {nic.mac} drop", *_ipv4(nic), *_ipv6(nic)]
     if family == "bridge":
-        lines += _arp(nic)
+        # nothing else is anybody's name; a frame with a VLAN's tag would leave by a trunk
+        lines = [f"ether type != {{ {', '.join(_ETHERNET)} }} drop", *lines, *_arp(nic)]
     return _chain(nic.tap, family, lines)
 
 
-def forget(tap: str) -> None:
+def forget(tap: str, node: Node) -> None:
     """Let go of what an instance of ours had at a tap that is another's now."""
-    if not _TAP.fullmatch(tap):
+    if not TAP.fullmatch(tap):
         return
-    (BINDINGS / tap).unlink(missing_ok=True)
+    (node.bindings / tap).unlink(missing_ok=True)
+    notes.forget(node.notes, tap)
     if shutil.which("nft") is not None:
-        _nft("".join(_chain(tap, family, []) for family in ("bridge", "inet")))
+        nft.load("".join(_chain(tap, family, []) for family in ("bridge", "inet")))
+        firewall.clear(tap)
 
 
 def _chain(tap: str, family: str, lines: list[str]) -> str:
@@ -150,22 +124,13 @@ def _chain(tap: str, family: str, lines: list[str]) -> str:
     return f"{_TABLE.format(family=family)}add chain {chain}\nflush chain {chain}\n{body}{jump}"
 
 
-def bind(nic: Nic) -> None:
+def bind(nic: Nic, node: Node) -> None:
     """Leave nfdhcpd the binding, or take one back that the tap had, where there is nothing to tell."""
-    BINDINGS.mkdir(mode=0o750, parents=True, exist_ok=True)
     found = binding(nic)
     if found is None:
-        (BINDINGS / nic.tap).unlink(missing_ok=True)
-        return
-    handle, name = tempfile.mkstemp(prefix=".", dir=BINDINGS)
-    try:
-        with os.fdopen(handle, "w") as file:
-            json.dump(found, file, indent=2)
-        Path(name).chmod(0o640)
-        Path(name).rename(BINDINGS / nic.tap)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+        (node.bindings / nic.tap).unlink(missing_ok=True)
+    else:
+        document.write(node.bindings / nic.tap, found)
 
 
 def binding(nic: Nic) -> dict[str, object] | None:
@@ -223,18 +188,14 @@ def _told(nic: Nic, version: int) -> dict[str, object] | None:
     }
 
 
-def _own(nic: Nic, version: int) -> list[str]:
-    return [str(ipaddress.ip_interface(each).ip) for each in nic.facts.get(f"ip{version}", ())]
-
-
 def _arp(nic: Nic) -> list[str]:
     # 0.0.0.0 asks whether an address is free (RFC 5227, 2.1.1)
-    senders = ", ".join([str(ipaddress.IPv4Address(0)), *_own(nic, 4)])
+    senders = ", ".join([str(ipaddress.IPv4Address(0)), *nic.addresses(4)])
     return [f"arp saddr ether != {nic.mac} drop", f"arp saddr ip != {{ {senders} }} drop"]
 
 
 def _ipv4(nic: Nic) -> list[str]:
-    own = _own(nic, 4)
+    own = nic.addresses(4)
     return [
         "udp sport 67 drop",
         # who has no address yet asks for one (RFC 2131, 4.1)
@@ -244,7 +205,7 @@ def _ipv4(nic: Nic) -> list[str]:
 
 
 def _ipv6(nic: Nic) -> list[str]:
-    own = _own(nic, 6)
+    own = nic.addresses(6)
     # what a node says of itself before it has an address (RFC 4862, 5.4; RFC 3810, 5.2.13)
     unspecified = "{ nd-neighbor-solicit, nd-router-solicit, mld2-listener-report }"
     # the target of an advertisement begins eight octets into ICMPv6 (RFC 4861, 4.4)
@@ -257,14 +218,3 @@ def _ipv6(nic: Nic) -> list[str]:
         *(f"icmpv6 type nd-neighbor-advert {target}" for target in targets),
         f"icmpv6 type nd-neighbor-advert @th,64,10 != {_LINK_LOCAL} drop",
     ]
-
-
-def _nft(text: str) -> None:
-    command = ["nft", "-f", "-"]
-    done = subprocess.run(command, input=text, text=True, capture_output=True, timeout=_TIMEOUT, check=False)
-    if done.returncode != 0:
-        raise Refused(f"nft: {done.stderr.strip()}")
-
-
-if __name__ == "__main__":
-    sys.exit(main(os.environ))

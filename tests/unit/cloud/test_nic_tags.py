@@ -12,6 +12,8 @@ from common import bindings
 from db import ports
 from db.networks import Subnet
 from ganeti_hooks import kvm_network
+from ganeti_hooks.nic import describe
+from ganeti_hooks.refused import Refused
 from tests.support import networks
 from tests.support.clouds import World
 
@@ -57,7 +59,7 @@ def test_the_script_makes_a_binding_of_the_tags(world: World) -> None:
     change_subnet(world, 6, gateway="2001:db8::1", nameservers=["2001:db8::53"])
     found = environ(world, world.create_one())
 
-    made = kvm_network.binding(kvm_network.describe(found))
+    made = kvm_network.binding(describe(found))
 
     read = bindings.decode(json.dumps(made).encode())
     assert (read.interface, read.mac, read.link) == ("tap3", found["MAC"], "br0")
@@ -80,7 +82,7 @@ def test_where_a_subnet_has_no_dhcp_the_guest_is_told_nothing_and_guarded_all_th
     change_subnet(world, 4, dhcp=False)
     found = environ(world, world.create_one())
 
-    nic = kvm_network.describe(found)
+    nic = describe(found)
 
     assert kvm_network.binding(nic) is None
     assert f"ip saddr != {{ {found['IP']} }} drop" in kvm_network.rules(nic)
@@ -129,13 +131,13 @@ def test_an_instance_without_a_port_has_no_tags(world: World) -> None:
 )
 def test_an_environment_that_describes_no_nic_is_refused(change: dict[str, str]) -> None:
     given = {"INSTANCE": "syros-1", "INTERFACE": "tap0", "MAC": "02:00:00:00:00:01", **change}
-    with pytest.raises(kvm_network.Refused, match="no NIC"):
-        kvm_network.describe(given)
+    with pytest.raises(Refused, match="no NIC"):
+        describe(given)
 
 
 def test_a_nic_without_tags_may_use_the_address_that_ganeti_knows(world: World) -> None:
     given = {"INSTANCE": "syros-1", "INTERFACE": "tap0", "MAC": "02:00:00:00:00:01", "IP": "192.0.2.7"}
-    nic = kvm_network.describe(given)
+    nic = describe(given)
     assert kvm_network.binding(nic) is None
     assert "ip saddr != { 192.0.2.7 } drop" in kvm_network.rules(nic)
 
@@ -145,4 +147,4 @@ def test_a_nic_without_tags_may_use_the_address_that_ganeti_knows(world: World) 
     [("tap0", "syros-1", True), ("tap0", "mail.example", False), ("gnt.com.0", "syros-1", False)],
 )
 def test_other_instances_of_the_cluster_are_left_alone(tap: str, instance: str, ours: bool) -> None:
-    assert kvm_network.is_ours({"INTERFACE": tap, "INSTANCE": instance}) is ours
+    assert kvm_network.is_ours({"INTERFACE": tap, "INSTANCE": instance}, kvm_network.Node()) is ours

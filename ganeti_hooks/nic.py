@@ -1,0 +1,64 @@
+"""A NIC of a guest, as Ganeti's network script and hooks are told of it."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ganeti_hooks.refused import Refused
+
+TAP = re.compile(r"[A-Za-z0-9_.-]{1,15}")
+_MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
+
+
+@dataclass(frozen=True)
+class Nic:
+    """A NIC of an instance of ours, as its environment and its tags describe it."""
+
+    tap: str
+    instance: str
+    #: Ganeti's name of it, which begins its tags; empty if it has none
+    name: str
+    mac: str
+    mode: str
+    link: str
+    hostname: str
+    #: what the tags say of this NIC: values by key
+    facts: Mapping[str, list[str]] = field(default_factory=dict)
+
+    def first(self, key: str) -> str | None:
+        """Give the one value of a key, or None."""
+        return next(iter(self.facts.get(key, ())), None)
+
+    @property
+    def routed(self) -> bool:
+        return self.mode == "routed"
+
+    def addresses(self, version: int) -> list[str]:
+        """Give the guest's own addresses of an IP version."""
+        return [str(ipaddress.ip_interface(each).ip) for each in self.facts.get(f"ip{version}", ())]
+
+
+def describe(environ: Mapping[str, str]) -> Nic:
+    """Read the environment; raises Refused for what can't be meant."""
+    tap, mac = environ.get("INTERFACE", ""), environ.get("MAC", "").lower()
+    if not TAP.fullmatch(tap) or not _MAC.fullmatch(mac):
+        raise Refused(f"INTERFACE={tap!r} and MAC={mac!r} are no NIC's")
+    tags = environ.get("TAGS", "").split()
+    name = environ.get("INTERFACE_NAME", "")
+    facts: dict[str, list[str]] = {}
+    for tag in tags:
+        rest = tag.removeprefix(f"syros:{name}:") if name else tag
+        if rest != tag:
+            key, _, value = rest.partition(":")
+            facts.setdefault(key, []).append(value)
+    if environ.get("IP") and "ip4" not in facts and "ip6" not in facts:
+        # a NIC without tags, such as one that an operator has made by hand
+        own = ipaddress.ip_address(environ["IP"])
+        facts[f"ip{own.version}"] = [f"{own}/{own.max_prefixlen}"]
+        facts[f"silent{own.version}"] = ["yes"]
+    host = next((tag.removeprefix("syros:host:") for tag in tags if tag.startswith("syros:host:")), "")
+    mode, link = environ.get("MODE", ""), environ.get("LINK", "")
+    return Nic(tap, environ["INSTANCE"], name, mac, mode, link, host, facts)

@@ -1,0 +1,49 @@
+"""What the network script has set up on this node: a note for each tap, for those who change it later."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from ganeti_hooks import document, firewall
+from ganeti_hooks.nic import Nic
+
+_DEVICES = Path("/sys/class/net")
+
+
+@dataclass(frozen=True)
+class Note:
+    """A tap of a guest of ours."""
+
+    tap: str
+    instance: str
+    #: the NIC's, in Ganeti's words
+    name: str
+    mac: str
+    mode: str
+    link: str
+    #: see ganeti_hooks.firewall.current
+    firewall: list[str] | None
+
+
+def write(folder: Path, nic: Nic) -> None:
+    """Leave the note of a tap, in the place of any that it had."""
+    rules = firewall.current(nic.facts.get("fw", ()))
+    note = Note(nic.tap, nic.instance, nic.name, nic.mac, nic.mode, nic.link, rules)
+    document.write(folder / nic.tap, vars(note))
+
+
+def forget(folder: Path, tap: str) -> None:
+    (folder / tap).unlink(missing_ok=True)
+
+
+def of_instance(folder: Path, instance: str) -> Iterator[Note]:
+    """Read the notes of an instance's taps that are there."""
+    for path in sorted(folder.glob("[!.]*")):
+        if not (_DEVICES / path.name).exists():
+            continue
+        note = Note(**json.loads(path.read_text(encoding="utf-8")))
+        if note.instance == instance:
+            yield note
