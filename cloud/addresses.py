@@ -54,13 +54,11 @@ def claim(db: Session, subnet: Subnet, port: Port, ip: Ip) -> Address:
     return _keep(db, subnet, port, number)
 
 
-def give_back(db: Session, subnets: Mapping[str, Subnet], addresses: Sequence[Address]) -> None:
-    """Free addresses again; their subnets are held. Those outside the pools just go."""
+def free(db: Session, subnets: Mapping[str, Subnet], addresses: Sequence[Address]) -> None:
+    """Have the addresses of a port that is gone given out again; their subnets are held. Those of no pool just go."""
     for address in addresses:
         subnet = subnets[address.subnet_id]
         number = int(address.number, 16)
-        db.delete(address)
-        db.flush()
         if in_pools(subnet, number):
             free_ranges.give_back(db, subnet.id, number)
 

@@ -23,6 +23,7 @@ class Port(base.Base):
         sa.Index("ix_ports_project_id", "project_id", "created_at", "id"),
         sa.Index("ix_ports_network_id", "network_id", "created_at", "id"),
         sa.Index("ix_ports_instance_id", "instance_id", "number"),
+        base.partial_index("ix_ports_firewall_due_at", "firewall_due_at", where="firewall_due_at IS NOT NULL"),
     )
 
     id: Mapped[str] = mapped_column(sa.String(36), primary_key=True)
@@ -39,6 +40,12 @@ class Port(base.Base):
     number: Mapped[int] = mapped_column(default=0)
     #: made for the instance, and gone with it; others outlive it
     owned: Mapped[bool] = mapped_column(default=False)
+    #: its security groups say what it lets through; otherwise everything is, but what is not its own
+    firewalled: Mapped[bool] = mapped_column(default=True)
+    #: since when its instance's node has to be told of a change; None: it knows all
+    firewall_due_at: Mapped[datetime | None]
+    #: counts what its instance's node was told
+    firewall_generation: Mapped[int] = mapped_column(default=0)
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
 
@@ -105,6 +112,11 @@ class AddressFilter:
 
 def get(session: orm.Session, port_id: str) -> Port | None:
     return session.get(Port, port_id)
+
+
+def get_anew(session: orm.Session, port_id: str) -> Port | None:
+    """Get a port as it is now, whatever was known of it."""
+    return session.get(Port, port_id, populate_existing=True)
 
 
 def lock(session: orm.Session, port_id: str) -> Port | None:
@@ -190,6 +202,12 @@ def any_in(session: orm.Session, network_id: str) -> bool:
 def any_address_in(session: orm.Session, subnet_id: str) -> bool:
     """Tell whether anybody has an address of a subnet."""
     return session.scalar(sa.select(Address.port_id).where(Address.subnet_id == subnet_id).limit(1)) is not None
+
+
+def counts(session: orm.Session) -> Mapping[str, int]:
+    """Count the ports of projects, by project: what the quota usages must equal."""
+    query = sa.select(Port.project_id, sa.func.count()).group_by(Port.project_id)
+    return dict(session.execute(query).all())
 
 
 def has_mac(session: orm.Session, mac: str) -> bool:

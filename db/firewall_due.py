@@ -1,0 +1,57 @@
+"""Marks on ports whose firewall is to be brought to what their groups say now.
+
+Each function is one statement, and takes its ports' rows by id, so that two changes at once never wait for each other
+in a circle. A mark counts while some instance has the port.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy import orm
+
+from db.ports import Port
+from db.security_groups import Membership, Rule
+
+
+def mark_groups(session: orm.Session, group_ids: Sequence[str], now: datetime) -> None:
+    """Mark the ports that are in one of the groups, or whose groups' rules have one as the other end."""
+    members = sa.select(Membership.port_id).where(Membership.group_id.in_(group_ids))
+    which = _filtered() & (Port.id.in_(members) | Port.id.in_(_naming(Rule.remote_group_id.in_(group_ids))))
+    _mark(session, which, now)
+
+
+def mark_ports(session: orm.Session, port_ids: Sequence[str], now: datetime) -> None:
+    """Mark these ports, firewalled or not: one may have been until now."""
+    _mark(session, Port.id.in_(port_ids) & Port.instance_id.is_not(None), now)
+
+
+def mark_naming(session: orm.Session, port_ids: Sequence[str], group_ids: Sequence[str], now: datetime) -> None:
+    """Mark the ports whose groups' rules have, as the other end, one of these groups or one that these ports are in.
+
+    The ports themselves are held, not marked.
+    """
+    own = sa.select(Membership.group_id).where(Membership.port_id.in_(port_ids))
+    naming = _naming(Rule.remote_group_id.in_(group_ids) | Rule.remote_group_id.in_(own))
+    themselves = Port.id.in_(port_ids)
+    _mark(session, themselves | (_filtered() & Port.id.in_(naming)), now, but=themselves)
+
+
+def _filtered() -> sa.ColumnElement[bool]:
+    return Port.instance_id.is_not(None) & Port.firewalled
+
+
+def _naming(rules: sa.ColumnElement[bool]) -> sa.Select[str]:
+    return sa.select(Membership.port_id).join(Rule, Rule.group_id == Membership.group_id).where(rules)
+
+
+def _mark(
+    session: orm.Session, which: sa.ColumnElement[bool], now: datetime, *, but: sa.ColumnElement[bool] | None = None
+) -> None:
+    held = sa.select(Port.id).where(which).correlate(None).order_by(Port.id).with_for_update(key_share=True)
+    due = sa.literal(now, Port.firewall_due_at.type)
+    value = due if but is None else sa.case((but, Port.firewall_due_at), else_=due)
+    statement = sa.update(Port).where(Port.id.in_(held)).values(firewall_due_at=value)
+    session.execute(statement.execution_options(synchronize_session=False))
