@@ -12,8 +12,8 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy import orm
 
-from db.ports import Port
-from db.security_groups import Membership, Rule
+from db.ports import Membership, Port
+from db.security_groups import Rule
 
 
 def mark_groups(session: orm.Session, group_ids: Sequence[str], now: datetime) -> None:
