@@ -19,6 +19,8 @@ from db.ports import Address, Port
 
 Ip = ipaddress.IPv4Address | ipaddress.IPv6Address
 Cidr = ipaddress.IPv4Network | ipaddress.IPv6Network
+#: a prefix that keeps the bits beyond it, which mean nothing
+Remote = ipaddress.IPv4Interface | ipaddress.IPv6Interface
 
 #: addresses of a routed IPv4 network that are nobody's: its own, and the broadcast's
 _ENDS = 2
@@ -33,10 +35,10 @@ def cidr(subnet: Subnet) -> Cidr:
     return ipaddress.ip_network(subnet.cidr)
 
 
-def read_cidr(text: str, key: str) -> Cidr:
-    """Read a prefix, of which bits beyond it are forgotten; a plain address stands for itself. Raises Invalid."""
+def read_remote(text: str, key: str) -> Remote:
+    """Read a prefix, perhaps with bits beyond it; a plain address stands for itself. Raises Invalid."""
     try:
-        found = ipaddress.ip_network(text, strict=False)
+        found = ipaddress.ip_interface(text)
     except ValueError as err:
         raise Invalid(f"{key}: a prefix such as 192.0.2.0/24 is expected") from err
     if "%" in text:

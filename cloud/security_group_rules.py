@@ -1,4 +1,4 @@
-"""Rules of security groups: made and removed one by one, never changed but for their description.
+"""Rules of security groups: made and removed, never changed. What is wrong with one is said in Neutron's words, too.
 
 Lock order: quota usage, group, then ports.
 """
@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from sqlalchemy.orm import Session
 
 from cloud import firewall_due, policy, quotas, security_groups
-from cloud.addresses import Cidr
+from cloud.addresses import Remote
 from cloud.context import Caller, Cloud
 from cloud.policy import Operation
 from common import ip_protocols, names
@@ -39,7 +39,7 @@ class RuleSpec:
     port_min: int | None = None
     #: the last port, or ICMP's code
     port_max: int | None = None
-    remote_cidr: Cidr | None = None
+    remote_cidr: Remote | None = None
     remote_group_id: str | None = None
     description: str = ""
 
@@ -133,7 +133,8 @@ def checked(spec: RuleSpec) -> RuleSpec:
     if spec.remote_cidr is not None and spec.remote_group_id is not None:
         raise Invalid("remote_ip_prefix: it can't be given together with remote_group_id")
     if spec.remote_cidr is not None and spec.remote_cidr.version != spec.version:
-        raise Invalid(f"remote_ip_prefix: {spec.remote_cidr} is not of IPv{spec.version}, as ethertype says")
+        kind = f"IPv{spec.version}"
+        raise Invalid(f"remote_ip_prefix: Conflicting value ethertype {kind} for CIDR {spec.remote_cidr}")
     spec = replace(spec, protocol=_protocol(spec))
     _check_ports(spec)
     return spec
@@ -165,20 +166,18 @@ def _check_ports(spec: RuleSpec) -> None:
     if protocol not in ip_protocols.WITH_PORTS:
         raise Invalid(f"protocol: only {', '.join(ip_protocols.WITH_PORTS)} have ports, and ICMP has types")
     for key, number in (("port_range_min", first), ("port_range_max", last)):
-        if number is None:
-            raise Invalid(f"{key}: missing; the other end of the range is given")
-        if not _PORTS[0] <= number <= _PORTS[1]:
-            raise Invalid(f"{key}: {_PORTS[0]} to {_PORTS[1]} is expected")
-    if first is not None and last is not None and first > last:
-        raise Invalid(f"port_range_min: {first} is more than port_range_max {last}")
+        if number is not None and not _PORTS[0] <= number <= _PORTS[1]:
+            raise Invalid(f"{key}: Invalid value for port {number}; {_PORTS[0]} to {_PORTS[1]} is expected")
+    if first is None or last is None or first > last:
+        raise Invalid("port_range_min: both ends are expected, and port_range_min must be <= port_range_max")
 
 
 def _check_icmp(kind: int | None, code: int | None) -> None:
     if kind is None:
-        raise Invalid("port_range_min: missing; ICMP's code (port_range_max) needs the type")
-    for key, number in (("port_range_min", kind), ("port_range_max", code)):
+        raise Invalid("port_range_min: ICMP type (port-range-min) is missing, which the code (port-range-max) needs")
+    for key, word, number in (("port_range_min", "type", kind), ("port_range_max", "code", code)):
         if number is not None and not 0 <= number <= _BIGGEST_TYPE:
-            raise Invalid(f"{key}: 0 to {_BIGGEST_TYPE} is expected of ICMP's type and code")
+            raise Invalid(f"{key}: Invalid value for ICMP {word} {number}; 0 to {_BIGGEST_TYPE} is expected")
 
 
 def _insert(
@@ -222,5 +221,5 @@ def _insert(
 
 def _meaning(rule: Rule) -> tuple[object, ...]:
     protocol = None if rule.protocol is None else ip_protocols.canonical(rule.protocol)
-    far = (rule.remote_cidr, rule.remote_group_id)
+    far = (rows.prefix(rule.remote_cidr) if rule.remote_cidr is not None else None, rule.remote_group_id)
     return (rule.direction, rule.version, protocol, rule.port_min, rule.port_max, far)

@@ -79,7 +79,7 @@ class Rule(base.Base):
     port_min: Mapped[int | None]
     #: the last port, or ICMP's code; None: any
     port_max: Mapped[int | None]
-    #: the other end, in its canonical form; None: anybody, or the remote group
+    #: the other end, with the bits beyond the prefix that it was given with; None: anybody, or the remote group
     remote_cidr: Mapped[str | None] = mapped_column(sa.String(49))
     #: the ports of this group of the same project are the other end
     remote_group_id: Mapped[str | None] = mapped_column(
@@ -342,7 +342,7 @@ def _merged(rows: Sequence[Rule], members: Mapping[tuple[str, int], Sequence[str
         elif row.remote_cidr is None or row.remote_cidr.endswith("/0"):
             everybody.add(key)
         else:
-            far.add(row.remote_cidr)
+            far.add(prefix(row.remote_cidr))
     found = [
         Allowed(*key, remotes=None if key in everybody else _collapsed(far, version=key[1]))
         for key, far in some.items()
@@ -360,6 +360,11 @@ def _collapsed(prefixes: set[str], *, version: int) -> Sequence[str]:
     if version == 4:
         return tuple(map(str, ipaddress.collapse_addresses(map(ipaddress.IPv4Network, prefixes))))
     return tuple(map(str, ipaddress.collapse_addresses(map(ipaddress.IPv6Network, prefixes))))
+
+
+def prefix(remote_cidr: str) -> str:
+    """Give what a rule's `remote_cidr` means: without the bits beyond the prefix."""
+    return str(ipaddress.ip_interface(remote_cidr).network)
 
 
 def _conditions(wanted: Filter) -> list[sa.ColumnElement[bool]]:

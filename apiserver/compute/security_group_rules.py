@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import flask
 
 from apiserver import answers, docs
@@ -19,6 +21,7 @@ _ALL_PORTS = (1, 65535)
 #: ICMP's types and codes
 _ALL_TYPES = (-1, 255)
 _ANY = -1
+_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
 class SecurityGroupRules(Resource):
@@ -49,15 +52,18 @@ def _rule(given: Body) -> RuleSpec:
     given.only("parent_group_id", "ip_protocol", "from_port", "to_port", "cidr", "group_id")
     remote_group = given.maybe_text("group_id", longest=36) or None
     prefix = given.maybe_text("cidr", longest=64) or None
-    remote = addresses.read_cidr(prefix, "cidr") if prefix is not None and remote_group is None else None
+    remote = addresses.read_remote(prefix, "cidr") if prefix is not None and remote_group is None else None
     protocol = (given.maybe_text("ip_protocol", longest=16) or "").lower()
     if not protocol and remote_group is None:
         raise Invalid("ip_protocol: missing; tcp, udp or icmp is expected")
     if protocol and protocol not in _PROTOCOLS:
         raise Invalid("ip_protocol: tcp, udp or icmp is expected")
+    parent = given.text("parent_group_id", longest=36, shortest=1)
+    if not _UUID.fullmatch(parent):
+        raise Invalid("parent_group_id: a UUID is expected")
     first, last = _ports(given, protocol, open_by_default=remote_group is not None)
     return RuleSpec(
-        group_id=given.text("parent_group_id", longest=36, shortest=1),
+        group_id=parent,
         direction=Direction.INGRESS,
         version=remote.version if remote is not None else 4,
         protocol=protocol or None,

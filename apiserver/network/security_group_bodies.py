@@ -9,6 +9,7 @@ from cloud.security_groups import GroupChange, GroupSpec
 from common.errors import Invalid
 from db.security_groups import Direction
 
+_LEAST = -(2**31)
 VERSIONS = {"ipv4": 4, "ipv6": 6}
 
 
@@ -57,9 +58,10 @@ def rule(given: Body) -> RuleSpec:
         direction=Direction(direction),
         version=VERSIONS[ethertype],
         protocol=_protocol(given),
-        port_min=given.maybe_integer("port_range_min"),
-        port_max=given.maybe_integer("port_range_max"),
-        remote_cidr=addresses.read_cidr(prefix, "remote_ip_prefix") if prefix else None,
+        # what is too small is refused where it is known what it is
+        port_min=given.maybe_integer("port_range_min", least=_LEAST),
+        port_max=given.maybe_integer("port_range_max", least=_LEAST),
+        remote_cidr=addresses.read_remote(prefix, "remote_ip_prefix") if prefix else None,
         remote_group_id=given.maybe_text("remote_group_id", longest=36, shortest=1),
         description=given.maybe_text("description") or "",
     )

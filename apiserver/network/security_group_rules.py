@@ -73,7 +73,7 @@ class SecurityGroupRules(Resource):
             # a word that is no IP version is no rule's
             versions=[security_group_bodies.VERSIONS.get(each.lower(), 0) for each in versions] if versions else None,
             protocols=self.texts("protocol"),
-            remote_cidrs=[str(addresses.read_cidr(each, "remote_ip_prefix")) for each in prefixes]
+            remote_cidrs=[str(addresses.read_remote(each, "remote_ip_prefix")) for each in prefixes]
             if prefixes
             else None,
             descriptions=self.texts("description"),

@@ -7,6 +7,7 @@ from apiserver.network.resource import Document
 from cloud.networks import NetworkView
 from cloud.ports import PortView
 from cloud.security_groups import GroupView
+from db import security_groups
 from db.networks import NicMode, Subnet
 from db.security_groups import Rule
 
@@ -134,7 +135,7 @@ def security_group_rule(row: Rule) -> Document:
         "port_range_min": row.port_min,
         "port_range_max": row.port_max,
         "remote_ip_prefix": row.remote_cidr,
-        "normalized_cidr": row.remote_cidr,
+        "normalized_cidr": security_groups.prefix(row.remote_cidr) if row.remote_cidr is not None else None,
         "remote_group_id": row.remote_group_id,
         "remote_address_group_id": None,
         "description": row.description,

@@ -25,7 +25,7 @@ def default(world: World, caller: Caller | None = None) -> SecurityGroup:
 
 def allow(world: World, group: SecurityGroup, remote: str | None = None, **what: object) -> Rule:
     """Let something in: TCP port 80 of everybody, unless told otherwise."""
-    cidr = ipaddress.ip_network(remote) if remote is not None else None
+    cidr = ipaddress.ip_interface(remote) if remote is not None else None
     wanted = {"direction": Direction.INGRESS, "protocol": "tcp", "port_min": 80, "port_max": 80, **what}
     spec = RuleSpec(group_id=group.id, remote_cidr=cidr, **wanted)  # type: ignore[arg-type]
     (rule,) = security_group_rules.create(world.cloud, world.fresh(), [spec])

@@ -26,7 +26,7 @@ IN, OUT = Direction.INGRESS, Direction.EGRESS
 
 def checked(**given: object) -> RuleSpec:
     remote = given.pop("remote", None)
-    cidr = ipaddress.ip_network(str(remote)) if remote is not None else None
+    cidr = ipaddress.ip_interface(str(remote)) if remote is not None else None
     spec = RuleSpec(group_id="g", direction=IN, remote_cidr=cidr, **given)  # type: ignore[arg-type]
     return security_group_rules.checked(spec)
 
@@ -66,7 +66,7 @@ def test_a_protocol_is_kept_as_it_was_written(given: dict[str, object], kept: st
         ({"protocol": "tcp", "port_min": 2, "port_max": 1}, "port_range_min"),
         ({"protocol": "tcp", "port_min": 0, "port_max": 1}, "port_range_min"),
         ({"protocol": "udp", "port_min": 1, "port_max": 65536}, "port_range_max"),
-        ({"protocol": "tcp", "port_min": 1}, "port_range_max"),
+        ({"protocol": "tcp", "port_min": 1}, "port_range_min"),
         ({"protocol": "tcp", "port_max": 1}, "port_range_min"),
         ({"protocol": "icmp", "port_max": 0}, "port_range_min"),
         ({"protocol": "icmp", "port_min": 256}, "port_range_min"),
@@ -88,6 +88,8 @@ def test_a_rule_that_is_there_already_is_refused_in_other_words_too(world: World
     with pytest.raises(Conflict, match="already"):
         groups.allow(world, group, protocol="6")
     assert groups.allow(world, group, remote="192.0.2.0/24")
+    with pytest.raises(Conflict, match="already"):
+        groups.allow(world, group, remote="192.0.2.7/24")
     assert groups.allow(world, group, direction=OUT)
     spec = RuleSpec(group_id=group.id, direction=IN)
     with pytest.raises(Conflict, match="already"):
@@ -205,7 +207,7 @@ def test_a_server_is_in_the_default_group_which_lets_in_its_members(world: World
 
 def test_rules_of_several_groups_that_say_the_same_are_one(world: World, network: str) -> None:
     first, second = groups.add(world, "first"), groups.add(world, "second")
-    groups.allow(world, first, remote="192.0.2.0/25")
+    groups.allow(world, first, remote="192.0.2.77/25")
     groups.allow(world, second, remote="192.0.2.128/25", protocol="6")
     groups.allow(world, second, protocol="icmp", port_min=8, port_max=None, remote="0.0.0.0/0")
     groups.allow(world, second, protocol="gre", port_min=None, port_max=None, version=6)

@@ -102,7 +102,7 @@ def test_a_rule_is_made_shown_found_and_deleted(demo: Asking, stranger: Asking, 
     answer = demo.post(RULES, rule(group, **wanted, description="ssh"))
     assert answer.status_code == 201, answer.text
     made = answer.json["security_group_rule"]
-    expected = {**wanted, "port_range_max": 23, "remote_ip_prefix": "198.51.100.0/24", "ethertype": "IPv4"}
+    expected = {**wanted, "port_range_max": 23, "normalized_cidr": "198.51.100.0/24", "ethertype": "IPv4"}
     assert made == {**made, **expected, "remote_group_id": None, "description": "ssh"}
 
     one = f"{RULES}/{made['id']}"
@@ -111,7 +111,7 @@ def test_a_rule_is_made_shown_found_and_deleted(demo: Asking, stranger: Asking, 
     for query in (
         "protocol=tcp",
         "port_range_min=22",
-        "remote_ip_prefix=198.51.100.0/24",
+        "remote_ip_prefix=198.51.100.7/24",
         f"security_group_id={group}&direction=ingress",
         "description=ssh&ethertype=IPv4",
     ):
