@@ -176,7 +176,10 @@ def change_group(cloud: Cloud, caller: Caller, instance_id: str, group: str, *, 
         if joins:
             if not firewalled:
                 raise Invalid(f"server {instance_id} has no port with port_security_enabled")
-            group_rows.join(db, [port_id for port_id in firewalled if port_id not in within], [wanted.id])
+            joining = [port_id for port_id in firewalled if port_id not in within]
+            if any(len(having.get(port_id, ())) >= security_groups.MOST_OF_A_PORT for port_id in joining):
+                raise Invalid(f"security_groups: {security_groups.MOST_OF_A_PORT} at most")
+            group_rows.join(db, joining, [wanted.id])
         else:
             if not within:
                 raise Invalid(f"server {instance_id} is not in the security group {group}")

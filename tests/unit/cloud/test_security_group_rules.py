@@ -318,6 +318,19 @@ def test_a_port_that_joins_a_group_is_touched_with_those_that_name_it(
     assert network
 
 
+def test_a_port_is_in_so_many_groups_at_most(world: World, network: str) -> None:
+    world.set_quota(security_groups=-1, security_group_rules=-1)
+    several = [groups.add(world, f"g{number}").id for number in range(security_groups.MOST_OF_A_PORT)]
+    (port,) = create(world, *several)
+
+    with pytest.raises(Invalid, match="at most"):
+        interfaces.change_group(world.cloud, world.fresh(), port.instance_id or "", "default", joins=True)
+    with pytest.raises(Invalid, match="at most"):
+        change = PortChange(groups=(*several, groups.default(world).id))
+        ports.update(world.cloud, world.fresh(), port.id, change)
+    assert network
+
+
 def test_a_changed_name_touches_nothing(world: World, network: str) -> None:
     (port,) = create(world)
     due(world)
