@@ -14,8 +14,8 @@ from sqlalchemy import orm
 
 from db.instances import Instance, State
 from db.jobs import Job
-from db.ports import Port
-from db.security_groups import Membership, Rule
+from db.ports import Membership, Port
+from db.security_groups import Rule
 
 #: of instances whose nodes can be told
 STATES = (State.ACTIVE, State.STOPPED)

@@ -66,6 +66,15 @@ class Address(base.Base):
     port_id: Mapped[str] = mapped_column(sa.ForeignKey("ports.id", ondelete="CASCADE"))
 
 
+class Membership(base.Base):
+    """A port's being in a security group."""
+
+    __tablename__ = "port_security_groups"
+
+    port_id: Mapped[str] = mapped_column(sa.ForeignKey("ports.id", ondelete="CASCADE"), primary_key=True)
+    group_id: Mapped[str] = mapped_column(sa.ForeignKey("security_groups.id"), primary_key=True, index=True)
+
+
 @dataclass(frozen=True)
 class Filter:
     """Which ports a list shows; None means any."""
@@ -80,6 +89,9 @@ class Filter:
     enabled: bool | None = None
     ips: Sequence[str] | None = None
     subnet_ids: Sequence[str] | None = None
+    #: in one of these security groups
+    group_ids: Sequence[str] | None = None
+    firewalled: bool | None = None
     #: with an instance, or without
     attached: bool | None = None
 
@@ -217,7 +229,12 @@ def has_mac(session: orm.Session, mac: str) -> bool:
 
 
 def _conditions(wanted: Filter) -> list[sa.ColumnElement[bool]]:
-    exact = {Port.project_id: wanted.project_id, Port.mac: wanted.mac, Port.enabled: wanted.enabled}
+    exact = {
+        Port.project_id: wanted.project_id,
+        Port.mac: wanted.mac,
+        Port.enabled: wanted.enabled,
+        Port.firewalled: wanted.firewalled,
+    }
     found: list[sa.ColumnElement[bool]] = [column == value for column, value in exact.items() if value is not None]
     some = {
         Port.id: wanted.ids,
@@ -235,4 +252,6 @@ def _conditions(wanted: Filter) -> list[sa.ColumnElement[bool]]:
         if wanted.subnet_ids is not None:
             having = having.where(Address.subnet_id.in_(wanted.subnet_ids))
         found.append(Port.id.in_(having))
+    if wanted.group_ids is not None:
+        found.append(Port.id.in_(sa.select(Membership.port_id).where(Membership.group_id.in_(wanted.group_ids))))
     return found

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from common import ip_protocols
 from db import base, sorting
 from db.networks import Network, Subnet
-from db.ports import Address, Port
+from db.ports import Address, Membership, Port
 from db.sorting import Order
 
 #: the group of each project that its ports have without a word
@@ -87,15 +87,6 @@ class Rule(base.Base):
     )
     description: Mapped[str] = mapped_column(sa.String(255), default="")
     created_at: Mapped[datetime]
-
-
-class Membership(base.Base):
-    """A port's being in a group."""
-
-    __tablename__ = "port_security_groups"
-
-    port_id: Mapped[str] = mapped_column(sa.ForeignKey("ports.id", ondelete="CASCADE"), primary_key=True)
-    group_id: Mapped[str] = mapped_column(sa.ForeignKey("security_groups.id"), primary_key=True, index=True)
 
 
 @dataclass(frozen=True)
