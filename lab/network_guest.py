@@ -38,6 +38,7 @@ take() {{
         udhcpc -i "$name" -s /told -b -t 5 -T 1 -A 2 >/dev/null 2>&1
     done
 }}
+fetched() {{ printf 'GET / HTTP/1.0\r\n\r\n' | nc -w 2 "$1" "$2" | grep -q here; }}
 verdict() {{ "$@" >/dev/null 2>&1 && echo yes || echo no; }}
 look() {{
     cat /lease.* 2>/dev/null
@@ -50,7 +51,7 @@ look() {{
         reach)
             echo "reach $first $(verdict ping -c 1 -W 2 "$first")" ;;
         fetch)
-            echo "fetch $first $as $(verdict wget -q -T 2 -O /dev/null "http://$first:$as/")" ;;
+            echo "fetch $first $as $(verdict fetched "$first" "$as")" ;;
         serve)
             httpd -p "$first" -h /www 2>/dev/null ;;
         pose)
