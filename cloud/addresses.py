@@ -33,6 +33,17 @@ def cidr(subnet: Subnet) -> Cidr:
     return ipaddress.ip_network(subnet.cidr)
 
 
+def read_cidr(text: str, key: str) -> Cidr:
+    """Read a prefix, of which bits beyond it are forgotten; a plain address stands for itself. Raises Invalid."""
+    try:
+        found = ipaddress.ip_network(text, strict=False)
+    except ValueError as err:
+        raise Invalid(f"{key}: a prefix such as 192.0.2.0/24 is expected") from err
+    if "%" in text:
+        raise Invalid(f"{key}: an address with a zone means nothing here")
+    return found
+
+
 def choose(db: Session, subnet: Subnet, port: Port) -> Address:
     """Give a port the next address of a held subnet, or the one that its MAC makes; raises Exhausted."""
     if subnet.ipv6_mode is Ipv6Mode.SLAAC:

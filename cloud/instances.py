@@ -92,7 +92,7 @@ def create(cloud: Cloud, caller: Caller, spec: CreateSpec) -> list[Instance]:
         _check_fit(flavor, image)
         interfaces = ports.plan(db, caller, spec.interfaces)
         count = _reserve(db, cloud, caller, spec=spec, flavor=flavor, interfaces=interfaces)
-        groups = _groups(db, cloud, caller, spec) if any(each.port_id is None for each in interfaces) else ()
+        groups = _groups(db, cloud, caller, spec, interfaces)
         need = placement.Need(memory=flavor.ram, disk=flavor.disk * 1024, vcpus=flavor.vcpus)
         places = _places(db, cloud, caller, hints=spec.hints, need=need, count=count)
         reservation = names.new_id()
@@ -403,7 +403,12 @@ def _reserve(
     )
 
 
-def _groups(db: Session, cloud: Cloud, caller: Caller, spec: CreateSpec) -> Sequence[SecurityGroup]:
+def _groups(
+    db: Session, cloud: Cloud, caller: Caller, spec: CreateSpec, interfaces: Sequence[ports.Interface]
+) -> Sequence[SecurityGroup]:
+    """Give the groups of the ports that are made with a server; those that are named have to be there in any case."""
+    if spec.security_groups is None and all(each.port_id is not None for each in interfaces):
+        return ()
     try:
         return security_groups.chosen(db, cloud, caller.project_id, spec.security_groups, by_name=True)
     except NotFound as err:

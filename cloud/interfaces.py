@@ -29,6 +29,7 @@ from cloud.addresses import Ip
 from cloud.context import Caller, Cloud
 from cloud.policy import Operation
 from cloud.ports import Interface, Interfaces, PortView
+from cloud.security_groups import GroupView
 from cloud.states import Action
 from common.errors import Conflict, Invalid, NotFound
 from common.jobs import Opcode
@@ -147,11 +148,21 @@ def delete_port(cloud: Cloud, caller: Caller, port_id: str) -> None:
     cloud.wake()
 
 
+def groups(cloud: Cloud, caller: Caller, instance_id: str) -> Sequence[GroupView]:
+    """List the security groups of a server's ports, each once, by name; raises NotFound."""
+    policy.require(caller, Operation.SERVER_READ)
+    with cloud.sessions.read() as db:
+        instances.visible(instance_rows.get(db, instance_id), caller, instance_id)
+        found = group_rows.of_instances(db, [instance_id]).get(instance_id, ())
+        rules = group_rows.rules_of_groups(db, [group.id for group in found])
+        return [GroupView(group, rules.get(group.id, ())) for group in found]
+
+
 def change_group(cloud: Cloud, caller: Caller, instance_id: str, group: str, *, joins: bool) -> None:
     """Put a server's firewalled ports into a security group, named or by its id, or take them out of it.
 
-    Raises NotFound for the server or the group, also where no port is in it that could leave, and Conflict where
-    several groups have the name, or where no port is firewalled.
+    Raises NotFound for the server or the group, Conflict where several groups have the name, and Invalid where no port
+    is firewalled, or none is in the group that is to be left.
     """
     policy.require(caller, Operation.SERVER_WRITE)
     with cloud.sessions.begin() as db:
@@ -165,13 +176,11 @@ def change_group(cloud: Cloud, caller: Caller, instance_id: str, group: str, *, 
         within = [port_id for port_id in firewalled if wanted.id in having.get(port_id, ())]
         if joins:
             if not firewalled:
-                raise Conflict(
-                    f"server {instance_id} has no port with port_security_enabled, which a group could be for"
-                )
+                raise Invalid(f"server {instance_id} has no port with port_security_enabled")
             group_rows.join(db, [port_id for port_id in firewalled if port_id not in within], [wanted.id])
         else:
             if not within:
-                raise NotFound(f"server {instance_id} is not in the security group {group}")
+                raise Invalid(f"server {instance_id} is not in the security group {group}")
             group_rows.leave(db, within, wanted.id)
         firewall_due.touch_ports(db, firewalled, now)
 

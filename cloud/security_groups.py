@@ -6,7 +6,7 @@ Lock order: quota usage, group, then what comes after (networks, subnets, ports)
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -93,6 +93,23 @@ def page(
         found = rows.page(db, wanted, limit=limit, orders=orders, after=after)
         rules = rows.rules_of_groups(db, [group.id for group in found])
         return [GroupView(group, rules.get(group.id, ())) for group in found]
+
+
+def of_servers(cloud: Cloud, instance_ids: Sequence[str]) -> Mapping[str, Sequence[str]]:
+    """Tell the names of the groups of instances that the caller was found to see, by instance; one statement."""
+    if not instance_ids:
+        return {}
+    with cloud.sessions.read() as db:
+        found = rows.of_instances(db, instance_ids)
+        return {instance_id: [group.name for group in groups] for instance_id, groups in found.items()}
+
+
+def names_of(cloud: Cloud, group_ids: Sequence[str]) -> Mapping[str, str]:
+    """Tell the names of groups that rules, which the caller was found to see, have as their remotes."""
+    if not group_ids:
+        return {}
+    with cloud.sessions.read() as db:
+        return rows.group_names(db, group_ids)
 
 
 def update(cloud: Cloud, caller: Caller, group_id: str, change: GroupChange) -> GroupView:

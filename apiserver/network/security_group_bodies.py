@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import ipaddress
-
 from apiserver.validation import Body, check_text
-from cloud.addresses import Cidr
+from cloud import addresses
 from cloud.security_group_rules import RuleSpec
 from cloud.security_groups import GroupChange, GroupSpec
 from common.errors import Invalid
@@ -61,21 +59,10 @@ def rule(given: Body) -> RuleSpec:
         protocol=_protocol(given),
         port_min=given.maybe_integer("port_range_min"),
         port_max=given.maybe_integer("port_range_max"),
-        remote_cidr=cidr(prefix, "remote_ip_prefix") if prefix else None,
+        remote_cidr=addresses.read_cidr(prefix, "remote_ip_prefix") if prefix else None,
         remote_group_id=given.maybe_text("remote_group_id", longest=36, shortest=1),
         description=given.maybe_text("description") or "",
     )
-
-
-def cidr(text: str, key: str) -> Cidr:
-    """Read a prefix, of which bits beyond it are forgotten; a plain address stands for itself. Raises Invalid."""
-    try:
-        found = ipaddress.ip_network(text, strict=False)
-    except ValueError as err:
-        raise Invalid(f"{key}: a prefix such as 192.0.2.0/24 is expected") from err
-    if "%" in text:
-        raise Invalid(f"{key}: an address with a zone means nothing here")
-    return found
 
 
 def _protocol(given: Body) -> str | None:

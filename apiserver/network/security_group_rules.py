@@ -7,7 +7,7 @@ import flask
 from apiserver import answers, docs, validation
 from apiserver.network import bodies, models, security_group_bodies, views
 from apiserver.network.resource import Resource
-from cloud import security_group_rules
+from cloud import addresses, security_group_rules
 from db.security_groups import Rule, RuleFilter
 
 _SORT_KEYS = {
@@ -73,7 +73,7 @@ class SecurityGroupRules(Resource):
             # a word that is no IP version is no rule's
             versions=[security_group_bodies.VERSIONS.get(each.lower(), 0) for each in versions] if versions else None,
             protocols=self.texts("protocol"),
-            remote_cidrs=[str(security_group_bodies.cidr(each, "remote_ip_prefix")) for each in prefixes]
+            remote_cidrs=[str(addresses.read_cidr(each, "remote_ip_prefix")) for each in prefixes]
             if prefixes
             else None,
             descriptions=self.texts("description"),
