@@ -106,13 +106,17 @@ class Bed:
 
     def start(self) -> None:
         """Make the node, load the rules, and start nfdhcpd."""
-        self.bindings.mkdir()
+        self.make()
+        self.spawn()
+
+    def make(self) -> None:
+        """Make the node, and load the rules."""
+        self.bindings.mkdir(parents=True)
         _ip("netns", "add", self.node)
         self.ip("link", "set", "lo", "up")
         self.ip("link", "add", "br0", "address", "02:00:00:00:00:01", "type", "bridge")
         self.ip("link", "set", "br0", "up")
         run(self.node, [sys.executable, "-m", "lab.queue_rules"])
-        self.spawn()
 
     def ip(self, *arguments: str) -> None:
         """Run ip(8) for the node."""
@@ -148,7 +152,7 @@ class Bed:
 
     @property
     def daemon_pid(self) -> int:
-        """Whose memory is measured."""
+        """Whose memory and speed are measured."""
         assert self._daemon is not None
         return self._daemon.pid
 

@@ -1,5 +1,6 @@
 """DHCPv4 by real clients: leases, renewals, refusals, and whose guest is whose."""
 
+import os
 import signal
 
 from common.bindings import Mode
@@ -7,7 +8,9 @@ from lab import process
 from tests.integration.nfdhcpd.clients import Client
 from tests.integration.nfdhcpd.conftest import binding, ipv4
 from tests.support import taps
+from tests.unit.nfdhcpd.guests import recorded
 
+OFFERS = 'syros_nfdhcpd_answered_total{kind="offer",queue="dhcp4"}'
 ACKS = 'syros_nfdhcpd_answered_total{kind="ack",queue="dhcp4"}'
 NAKS = 'syros_nfdhcpd_answered_total{kind="nak",queue="dhcp4"}'
 UNKNOWN = 'syros_nfdhcpd_passed_total{queue="dhcp4",reason="no binding"}'
@@ -152,6 +155,28 @@ def test_a_killed_nfdhcpd_goes_on_where_it_was(bed: taps.Bed) -> None:
     bed.spawn()
     process.wait_until(lambda: bed.metric("syros_nfdhcpd_nics") == 1, what="no NIC", timeout=taps.PATIENCE)
     client.wait_for("bound")
+
+
+def test_a_burst_waits_until_nfdhcpd_comes_to_it(bed: taps.Bed) -> None:
+    guest = bed.guest(1)
+    bed.bind(binding(guest, v4=ipv4()))
+    os.kill(bed.daemon_pid, signal.SIGSTOP)
+    try:
+        guest.run("python3", "-c", _BURST, bytes.hex(_DISCOVER), str(_MANY))
+    finally:
+        os.kill(bed.daemon_pid, signal.SIGCONT)
+    process.wait_until(lambda: bed.metric(OFFERS) == _MANY, what="some have passed", timeout=taps.PATIENCE)
+
+
+_MANY = 2000
+_DISCOVER = b"\xff" * 6 + bytes.fromhex("025379000001") + b"\x08\x00" + recorded("udhcpc")["dhcp4 discover"]
+_BURST = """
+import socket, sys
+sender = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+sender.bind(("eth0", 0))
+for _ in range(int(sys.argv[2])):
+    sender.send(bytes.fromhex(sys.argv[1]))
+"""
 
 
 def test_a_tap_that_comes_again_is_served_again(bed: taps.Bed) -> None:
