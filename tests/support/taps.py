@@ -156,22 +156,22 @@ class Bed:
         assert self._daemon is not None
         return self._daemon.pid
 
-    def guest(self, number: int, *, routed: bool = False) -> Guest:
+    def guest(self, number: int, *, routed: bool = False, bridge: str = "br0") -> Guest:
         """Plug a guest in, without a binding."""
         tap, mac = f"tap{number}", f"02:53:79:00:00:{number:02x}"
         guest = Guest(f"{self.node}-{number}", tap, mac, self._folder / tap)
         _ip("netns", "add", guest.namespace)
         self._guests[tap] = guest
-        self.plug(guest, routed=routed)
+        self.plug(guest, routed=routed, bridge=bridge)
         return guest
 
-    def plug(self, guest: Guest, *, routed: bool = False) -> None:
+    def plug(self, guest: Guest, *, routed: bool = False, bridge: str = "br0") -> None:
         """Make a guest's tap."""
         self.ip("link", "add", guest.tap, "type", "veth", "peer", "name", "eth0", "netns", guest.namespace)
         _ip("-n", guest.namespace, "link", "set", "eth0", "address", guest.mac, "up")
         _ip("-n", guest.namespace, "link", "set", "lo", "up")
         if not routed:
-            self.ip("link", "set", guest.tap, "master", "br0")
+            self.ip("link", "set", guest.tap, "master", bridge)
         self.ip("link", "set", guest.tap, "up")
 
     def unplug(self, guest: Guest) -> None:
@@ -184,10 +184,10 @@ class Bed:
         bindings.write(self.bindings, binding)
         self._wait_for(lambda: self.log.count("binding.read") > read)
 
-    def metric(self, name: str) -> float:
-        """Read one of nfdhcpd's metrics, by its whole name with labels; 0 if it is not there."""
+    def metric(self, name: str, *, port: int = 9465) -> float:
+        """Read one of nfdhcpd's metrics, or another's, by its whole name with labels; 0 if it is not there."""
         script = "import sys, urllib.request; sys.stdout.write(urllib.request.urlopen(sys.argv[1]).read().decode())"
-        text = run(self.node, [sys.executable, "-c", script, "http://127.0.0.1:9465/metrics"]).stdout
+        text = run(self.node, [sys.executable, "-c", script, f"http://127.0.0.1:{port}/metrics"]).stdout
         lines = dict(line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))
         return float(lines.get(name, 0))
 
