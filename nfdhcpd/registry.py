@@ -24,11 +24,12 @@ class Kernel(Protocol):
 class Registry:
     """Knows the NICs; a binding whose tap does not exist yet waits for it."""
 
-    def __init__(self, folder: Path, kernel: Kernel, *, server_id: bytes) -> None:
+    def __init__(self, folder: Path, kernel: Kernel, *, server_id: bytes, metadata: bool = False) -> None:
         self._files = BindingFolder(folder)
         self._bindings = self._files.bindings
         self._kernel = kernel
         self._server_id = server_id
+        self._metadata = metadata
         self._nics: dict[str, Nic] = {}
         self._by_index: dict[int, Nic] = {}
         self._fresh: set[str] = set()
@@ -94,6 +95,6 @@ class Registry:
         self.lost(name)
         if surroundings is None:
             return
-        nic = ready(binding, surroundings, server_id=self._server_id)
+        nic = ready(binding, surroundings, server_id=self._server_id, metadata=self._metadata)
         self._nics[name] = self._by_index[surroundings.index] = nic
         self._fresh.add(name)

@@ -63,6 +63,7 @@ class Nfdhcpd:
             settings.bindings_dir,
             self._interfaces,
             server_id=ipaddress.IPv4Address(settings.server_address).packed,
+            metadata=settings.metadata,
         )
         self._schedule = Schedule(settings.ra_seconds, random.Random())
         self._look_at = 0.0

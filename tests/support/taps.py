@@ -122,14 +122,15 @@ class Bed:
         """Run ip(8) for the node."""
         _ip("-n", self.node, *arguments)
 
-    def spawn(self) -> None:
-        """Start nfdhcpd, and wait until it answers."""
+    def spawn(self, **more: str) -> None:
+        """Start nfdhcpd, with more of its settings, and wait until it answers."""
         env = {name: value for name, value in os.environ.items() if not name.startswith("SYROS_")}
         env |= {
             "SYROS_NFDHCPD_BINDINGS_DIR": str(self.bindings),
             "SYROS_NFDHCPD_RA_SECONDS": "4",
             "SYROS_NFDHCPD_RESCAN_SECONDS": "1",
             "SYROS_NFDHCPD_METRICS_ADDRESS": "127.0.0.1:9465",
+            **{f"SYROS_NFDHCPD_{key}": text for key, text in more.items()},
         }
         started = self.log.count("nfdhcpd.started")
         with (self._folder / "nfdhcpd.log").open("ab") as log:

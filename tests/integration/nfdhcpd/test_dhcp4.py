@@ -91,6 +91,17 @@ def test_guests_of_one_bridge_get_each_their_own(bed: taps.Bed) -> None:
     assert [client.wait_for("bound")["ip"] for client in clients] == ["192.0.2.10", "192.0.2.11", "192.0.2.12"]
 
 
+def test_a_guest_is_told_of_the_metadata_service_where_there_is_one(bed: taps.Bed) -> None:
+    guest = bed.guest(1)
+    bed.end_daemon()
+    bed.spawn(METADATA="yes")
+    bed.bind(binding(guest, v4=ipv4()))
+    client = Client(guest)
+    client.udhcpc("-O", "staticroutes")
+    told = client.wait_for("bound")
+    assert told["staticroutes"] == "169.254.169.254/32 0.0.0.0 0.0.0.0/0 192.0.2.1"
+
+
 def test_a_guest_with_another_mac_is_not_answered(bed: taps.Bed) -> None:
     guest = bed.guest(1)
     bed.bind(binding(guest, v4=ipv4()))
