@@ -49,6 +49,9 @@ class Front:
             self._metrics.unanswered.labels("timeout").inc()
         except OSError:
             self._metrics.unanswered.labels("connection lost").inc()
+        except asyncio.CancelledError:
+            # the program ends; Python 3.11's streams would take a cancelled task for a fault, and log it
+            self._metrics.unanswered.labels("stopped").inc()
         except Exception:
             # one guest's request, and nobody else's trouble
             log.exception("request.failed", extra={"link": link, "instance": guest.instance_id if guest else None})
