@@ -6,6 +6,7 @@ import subprocess
 
 from common import bindings
 from lab import process
+from metadatad import rules
 from tests.integration.metadatad.conftest import ADDRESS, Node
 from tests.support import taps
 
@@ -61,6 +62,9 @@ def test_a_neighbour_s_address_opens_nothing(node: Node) -> None:
     assert whoami(node, second) == two
     first.run("ip", "link", "set", "eth0", "down")
     second.run("ip", "address", "add", f"{ADDRESS}/24", "dev", "eth0")
+    # so that it asks anew, in the other's name
+    second.run("ip", "neighbour", "flush", "dev", "eth0")
+    second.run("sysctl", "-q", "net.ipv4.conf.eth0.arp_announce=0")
     assert curl(second, OPENSTACK, "--interface", ADDRESS, "--connect-timeout", "2") == (0, "")
     assert whoami(node, second, "--interface", "10.0.0.3") == two
 
@@ -98,19 +102,44 @@ def test_nothing_for_it_leaves_by_another_port_and_no_other_answer_is_taken(node
     other.wait_for_log("listening on")
     guest.run("ip", "neighbour", "flush", "dev", "eth0")
     assert whoami(node, guest) == one
-    guest.run("python3", "-c", _BROADCAST)
+    # a service that is new knows no MAC, and asks for that of a guest which asks for none
+    node.end("metadatad", signal.SIGKILL)
+    node.wait(lambda: node.ports() == [])
+    guest.run("ip", "neighbour", "replace", "169.254.169.254", "lladdr", rules.MAC, "dev", "eth0")
+    node.start_metadatad()
+    assert whoami(node, guest) == one
+    guest.run("python3", "-c", _BROADCAST, ADDRESS)
     other.wait_for_log("> 10.0.0.255.9")
     assert "169.254.169.254" not in other.log
     # and while nobody answers here, nobody does
     node.end("metadatad", signal.SIGKILL)
-    guest.run("ip", "neighbour", "flush", "dev", "eth0")
+    guest.run("ip", "neighbour", "flush", "dev", "eth0", "nud", "all")
     assert curl(guest, OPENSTACK, "--connect-timeout", "2") == (0, "")
 
 
+def test_nobody_else_says_anything_from_its_address(node: Node) -> None:
+    one, _ = node.servers
+    guest = node.bound(1, one)
+    assert whoami(node, guest) == one
+    other = node.guest(9)
+    other.run("ip", "address", "add", "169.254.169.254/24", "dev", "eth0")
+    other.run("ip", "address", "add", "10.0.0.9/24", "dev", "eth0")
+    guest.popen("tcpdump", "-i", "eth0", "--immediate-mode", "-l", "-n", "host 169.254.169.254 or udp port 9")
+    guest.wait_for_log("listening on")
+    other.run("python3", "-c", _BROADCAST, "169.254.169.254")
+    other.run("ip", "neighbour", "flush", "dev", "eth0")
+    other.run("ping", "-c", "1", "-W", "1", "-I", "169.254.169.254", ADDRESS, check=False)
+    other.run("python3", "-c", _BROADCAST, "10.0.0.9")
+    guest.wait_for_log("10.0.0.9.")
+    assert "169.254.169.254" not in guest.log
+
+
 _BROADCAST = """
-import socket
+import socket, sys
 sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 sender.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+sender.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"eth0")
+sender.bind((sys.argv[1], 0))
 sender.sendto(b"x", ("10.0.0.255", 9))
 """
 
