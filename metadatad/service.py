@@ -38,6 +38,7 @@ class Metadatad:
         self._watcher = Watcher(settings.bindings_dir)
         self._servers: dict[str, tuple[asyncio.Server, socket.socket]] = {}
         self._loaded: tuple[frozenset[guests.Guest], frozenset[str]] | None = None
+        self._load_again_at = 0.0
         self._wanting = False
         self._eager_until = 0.0
 
@@ -101,7 +102,8 @@ class Metadatad:
         self.metrics.links.set(len(self._servers))
 
     async def _load(self, known: frozenset[guests.Guest], ports: frozenset[str]) -> bool:
-        if self._loaded == (known, ports):
+        # now and then without a change, too: somebody may have flushed them
+        if self._loaded == (known, ports) and time.monotonic() < self._load_again_at:
             return True
         try:
             await asyncio.to_thread(rules.load, known, ports)
@@ -109,6 +111,7 @@ class Metadatad:
             log.error("rules.unloaded", extra={"reason": str(err)})  # noqa: TRY400  # the reason is nft's
             return False
         self._loaded = (known, ports)
+        self._load_again_at = time.monotonic() + self._settings.rescan_seconds
         return True
 
     async def _put_up(self, bridge: str) -> None:

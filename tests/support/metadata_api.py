@@ -16,6 +16,7 @@ from werkzeug import serving
 from apiserver.app import create_app
 from apiserver.settings import ApiSettings
 from cloud import guests, instances
+from cloud.context import Cloud
 from cloud.settings import CloudSettings
 from lab import certificate
 from tests.support import clouds
@@ -30,7 +31,7 @@ def main(folder: Path, secret: str) -> None:
     (folder / "cert.pem").write_text(cert)
     made = clouds.world(clouds.sqlite_sessions(folder), settings=CloudSettings(guest_url="https://api.test"))
     cloud = replace(made.cloud, vault=made.vault)
-    ids = [_server(made, replace(cloud), name) for name in ("one", "two")]
+    ids = [_server(made, cloud, name) for name in ("one", "two")]
     app = create_app(cloud, ApiSettings(metadata_secret=secret), bus_ready=lambda: True)
     server = serving.make_server(
         "127.0.0.1", PORT, app, threaded=True, ssl_context=(str(folder / "cert.pem"), str(folder / "key.pem"))
@@ -40,7 +41,7 @@ def main(folder: Path, secret: str) -> None:
     server.serve_forever()
 
 
-def _server(world: clouds.World, cloud: instances.Cloud, name: str) -> str:
+def _server(world: clouds.World, cloud: Cloud, name: str) -> str:
     spec = instances.CreateSpec(
         name=name,
         flavor_id=world.flavor.id,

@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -70,7 +70,7 @@ class Node(taps.Bed):
         return (self.folder / "api" / "servers").read_text().split()
 
     def bound(self, number: int, server: str, *, bridge: str = "br0", address: str = ADDRESS) -> taps.Guest:
-        """Plug a guest in that is a server's, with its address, and a route by its router, which is not there."""
+        """Plug a guest in that is a server's, with its address and the route that DHCP would tell."""
         guest = self.guest(number, bridge=bridge)
         guest.run("ip", "address", "add", f"{address}/24", "dev", "eth0")
         guest.run("ip", "route", "add", "169.254.169.254/32", "dev", "eth0")
@@ -78,8 +78,8 @@ class Node(taps.Bed):
         bindings.write(self.bindings, Binding(guest.tap, f"syros-{server}", guest.mac, link=bridge, ipv4=ipv4))
         return guest
 
-    def wait(self, condition: object) -> None:
-        assert callable(condition)
+    def wait(self, condition: Callable[[], bool]) -> None:
+        """Wait for something that metadatad does."""
         process.wait_until(condition, what=f"metadatad: {self.log_of('metadatad')}", timeout=taps.PATIENCE)
 
     def log_of(self, name: str) -> str:
