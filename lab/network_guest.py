@@ -1,8 +1,8 @@
 """A guest that boots Linux, takes what DHCP and router advertisements give it, tries what it is told to, and says how
 that went, again and again, on its serial console. An interface that comes later is treated alike.
 
-Its user data are its orders, a line each: `reach ADDRESS`; `fetch ADDRESS PORT` by HTTP; `serve PORT`; or `pose ADDRESS
-AS ADDRESS` to send in another's name.
+Its user data are its orders, a line each: `reach ADDRESS`; `fetch ADDRESS PORT` by HTTP; `serve PORT`; `pose ADDRESS AS
+ADDRESS` to send in another's name; or `ask PATH` of the metadata service, whose answer it says without white space.
 """
 
 from pathlib import Path
@@ -17,6 +17,11 @@ _LEASE = r"""#!/bin/sh
 [ "$1" = bound ] || [ "$1" = renew ] || exit 0
 ip address add "$ip/$mask" dev "$interface"
 [ -z "$router" ] || ip route add default via "$router"
+set -- $staticroutes
+while [ $# -ge 2 ]; do
+    [ "$2" != 0.0.0.0 ] || ip route add "$1" dev "$interface"
+    shift 2
+done
 echo "lease-$interface $ip/$mask $router $hostname $dns" > "/lease.$interface"
 """
 
@@ -35,7 +40,7 @@ take() {{
         [ ! -e "/taken.$name" ] || continue
         : > "/taken.$name"
         ip link set "$name" up
-        udhcpc -i "$name" -s /told -b -t 5 -T 1 -A 2 >/dev/null 2>&1
+        udhcpc -i "$name" -O staticroutes -s /told -b -t 5 -T 1 -A 2 >/dev/null 2>&1
     done
 }}
 fetched() {{ printf 'GET / HTTP/1.0\r\n\r\n' | nc -w 2 "$1" "$2" | grep -q here; }}
@@ -58,6 +63,8 @@ look() {{
             ip address add "$second/32" dev eth0
             echo "pose $second $(verdict ping -c 1 -W 2 -I "$second" "$first")"
             ip address del "$second/32" dev eth0 ;;
+        ask)
+            echo "ask $first $(timeout 10 wget -q -O - "http://169.254.169.254$first" | tr -d ' \n')" ;;
         esac
     done < /seed/user-data
 }}
