@@ -10,8 +10,10 @@ from db.server_groups import Policy
 LOOK_FAULTS = {401: "No valid token", 403: "The path is of another project", 404: "There is none"}
 LIST_FAULTS = {400: "A parameter can't be meant", 401: "No valid token", 403: "For admins only"}
 CHANGE_FAULTS = {400: "The body can't be meant", 401: "No valid token", 403: "Not allowed", 404: "There is none"}
+_OVER_QUOTA = "The quota does not cover it (version 1.1; later ones: 403)"
+COUNTED_FAULTS = {**CHANGE_FAULTS, 413: _OVER_QUOTA}
 ACTION_FAULTS = {
-    **CHANGE_FAULTS,
+    **COUNTED_FAULTS,
     409: "The server's state does not allow it now",
     501: "The action is not served yet",
 }
@@ -19,8 +21,9 @@ KEEP_FAULTS = {**CHANGE_FAULTS, 403: "For admins only", 409: "There is one alrea
 CREATE_FAULTS = {
     400: "The body can't be meant, or names what there is not",
     401: "No valid token",
-    403: "Not allowed, or the quota does not cover it (413 in version 1.1)",
+    403: "Not allowed, or the quota does not cover it",
     409: "There is one by that name",
+    413: _OVER_QUOTA,
     503: "No backend has the room now",
 }
 

@@ -24,7 +24,7 @@ _ANY = -1
 class SecurityGroupRules(Resource):
     """Rules for what comes in."""
 
-    @docs.operation(body=models.NEW_SECURITY_GROUP_RULE, gives=models.SECURITY_GROUP_RULE, faults=models.CHANGE_FAULTS)
+    @docs.operation(body=models.NEW_SECURITY_GROUP_RULE, gives=models.SECURITY_GROUP_RULE, faults=models.COUNTED_FAULTS)
     def post(self) -> flask.Response:
         """Make a rule; guests that run follow."""
         wanted = _rule(self.body().nested("security_group_rule"))

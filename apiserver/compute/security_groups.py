@@ -43,7 +43,7 @@ class SecurityGroups(Resource):
         found = security_groups.page(self.cloud, caller, wanted, limit=page.limit + offset)
         return answers.json({"security_groups": views(self, found[offset:])})
 
-    @docs.operation(body=models.NEW_SECURITY_GROUP, gives=models.SECURITY_GROUP, faults=models.CHANGE_FAULTS)
+    @docs.operation(body=models.NEW_SECURITY_GROUP, gives=models.SECURITY_GROUP, faults=models.COUNTED_FAULTS)
     def post(self) -> flask.Response:
         """Make a security group."""
         name, description = _words(self.body())
