@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 
 from metadatad import exchange
 from metadatad.api import Failed
+from metadatad.budget import Budget
 from metadatad.exchange import Answer, Exchange, Refused
 from metadatad.guests import Guest, Guests
 from metadatad.metrics import Metrics
@@ -26,21 +28,35 @@ Ask = Callable[[str, str], Awaitable[Answer]]
 
 
 class Front:
-    """Serves connections; `guests` says who may ask, and is replaced as they come and go."""
+    """Serves connections of those who may ask, by `admit`."""
 
-    def __init__(self, settings: MetadatadSettings, ask: Ask, metrics: Metrics) -> None:
-        self.guests: Guests = {}
+    def __init__(
+        self,
+        settings: MetadatadSettings,
+        ask: Ask,
+        metrics: Metrics,
+        *,
+        timer: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._guests: Guests = {}
         self._settings = settings
+        self._budget = Budget(settings.guest_rate)
+        self._timer = timer
         self._ask = ask
         self._metrics = metrics
         self._open: Counter[str] = Counter()
         self._total = 0
         self._api_failed = False
 
+    def admit(self, guests: Guests) -> None:
+        """Have these be the guests that may ask, and no others."""
+        self._guests = guests
+        self._budget.keep({guest.tap for guest in guests.values()})
+
     async def serve(self, link: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer a connection that came in at a link, and end it."""
         address = writer.get_extra_info("peername")[0]
-        guest = self.guests.get((link, address))
+        guest = self._guests.get((link, address))
         try:
             async with asyncio.timeout(self._settings.guest_seconds):
                 with self._counted(guest) as refused:
@@ -120,6 +136,8 @@ class Front:
             asked = said.take(data)
         if guest is None:
             return exchange.refusal(404)
+        if not self._budget.take(guest.tap, self._timer()):
+            return exchange.refusal(429)
         try:
             answer = await self._ask(guest.instance_id, asked.path)
         except Failed as err:

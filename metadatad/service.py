@@ -86,7 +86,7 @@ class Metadatad:
         expected = sum(1 for each in self._folder.bindings.values() if each.ipv4 and each.link)
         self._wanting = len(found) < expected
         wanted = {guest.link for guest in found.values()}
-        self._front.guests = found
+        self._front.admit(found)
         self.metrics.guests.set(len(found))
         for bridge in set(self._servers) - wanted:
             await self._take_down(bridge)

@@ -24,6 +24,9 @@ class MetadatadSettings:
     api_seconds: float = config.setting(3.0, "seconds that the API has for an answer")
     guest_seconds: float = config.setting(10.0, "seconds that a guest has from its connection to the answer's end")
     guest_connections: int = config.setting(8, "connections that a guest may have at once")
+    guest_rate: float = config.setting(
+        20.0, "requests a second that a guest may make in the long run; five seconds' worth of them at once"
+    )
     connections: int = config.setting(512, "connections that all guests of this node may have at once")
     request_size: int = config.setting(8192, "bytes that a request may have, with its headers")
     answer_size: int = config.setting(1_048_576, "bytes that an answer of the API's may have")
@@ -41,7 +44,7 @@ class MetadatadSettings:
             raise config.ConfigError(f"[metadatad] api_url: {err}") from err
         if not self.secret:
             raise config.ConfigError("[metadatad] secret: missing; it is that of [api] metadata_secret")
-        for key in ("rescan_seconds", "api_seconds", "guest_seconds"):
+        for key in ("rescan_seconds", "api_seconds", "guest_seconds", "guest_rate"):
             if getattr(self, key) <= 0:
                 raise config.ConfigError(f"[metadatad] {key}: more than 0 is needed")
         for key in ("guest_connections", "connections", "answer_size"):

@@ -97,7 +97,7 @@ def test_the_network_is_the_one_of_the_disk(world: World, server: str) -> None:
     assert disk["port0"]["addresses"][0] == f"{four['ip_address']}/24"
     assert four["routes"] == [{"network": "0.0.0.0", "netmask": "0.0.0.0", "gateway": "10.7.0.1"}]
     assert disk["port0"]["routes"][0] == {"to": "0.0.0.0/0", "via": "10.7.0.1"}
-    assert six["type"] in ("ipv6", "ipv6_slaac")
+    assert six["type"] == "ipv6_slaac"
 
 
 def test_ec2_s_metadata_says_the_same(world: World, server: str) -> None:

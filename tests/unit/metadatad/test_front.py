@@ -32,8 +32,10 @@ class Bed:
             MetadatadSettings(api_url="https://api", secret="s", **told),  # type: ignore[arg-type]
             self.ask,
             self.metrics,
+            timer=lambda: self.now,
         )
-        self.front.guests = {("br0", "127.0.0.1"): GUEST}
+        self.now = 1000.0
+        self.front.admit({("br0", "127.0.0.1"): GUEST})
         self.ports: dict[str, int] = {}
 
     async def ask(self, instance_id: str, path: str) -> Answer:
@@ -191,6 +193,26 @@ def test_a_connection_too_many_is_refused_at_once_until_another_ends(limits: dic
         assert (await bed.say()).startswith(b"HTTP/1.1 200 ")
 
     run(Bed(**limits), test)
+
+
+def test_who_asks_too_often_is_told_to_wait_and_the_api_is_left_alone() -> None:
+    async def test(bed: Bed) -> None:
+        said = [await bed.say() for _ in range(7)]
+        assert [each[9:12] for each in said] == [b"200"] * 5 + [b"429"] * 2
+        assert len(bed.asked) == 5
+        bed.now += 1
+        assert (await bed.say()).startswith(b"HTTP/1.1 200 ")
+
+    run(Bed(guest_rate=1), test)
+
+
+def test_who_has_gone_is_nobody() -> None:
+    async def test(bed: Bed) -> None:
+        bed.front.admit({})
+        assert (await bed.say()).startswith(b"HTTP/1.1 404 ")
+        assert bed.asked == []
+
+    run(Bed(), test)
 
 
 def test_who_does_not_hang_up_is_hung_up_on() -> None:

@@ -48,6 +48,7 @@ def test_without_tls_only_where_it_is_said_so() -> None:
         ("rescan_seconds", 0),
         ("api_seconds", 0),
         ("guest_seconds", -1),
+        ("guest_rate", 0),
         ("guest_connections", 0),
         ("connections", 0),
         ("answer_size", 0),
