@@ -230,7 +230,7 @@ def actions(cloud: Cloud, caller: Caller, instance_id: str) -> Sequence[jobs.Job
         instance = instances.get(db, instance_id)
         if instance is None or not (caller.admin or instance.project_id == caller.project_id):
             raise NotFound(f"there is no server {instance_id}")
-        return [job for job in jobs.of_instance(db, instance_id) if job.action != Action.CLEANUP]
+        return jobs.of_instance(db, instance_id, but=states.OWN_ACTIONS)
 
 
 def visible(instance: Instance | None, caller: Caller, instance_id: str) -> Instance:

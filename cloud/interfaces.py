@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from sqlalchemy.orm import Session
 
 from cloud import (
+    firewall,
     firewall_due,
     guests,
     instances,
@@ -221,12 +222,15 @@ def _attaching(db: Session, instance: Instance, port: Port) -> Steps:
     places = port_rows.places(db, [instance.id])[instance.id]
     (nic,) = nics.of([place for place in places if place.port.id == port.id])
     change = {"nics": [["add", -1, nic.body()]], "hotplug": _runs(instance), "port_id": port.id}
-    tags = nic_tags.of_one(places, port.id, hostname=guests.hostname(instance.name, instance.id))
-    steps: Steps = [(Opcode.SET_PARAMS, change)]
-    if tags:
-        # the network script of the node looks at them as soon as the NIC comes
-        steps.insert(0, (Opcode.TAGS_SET, {"tags": list(tags)}))
-    return steps
+    tags = nic_tags.of_one(
+        places,
+        port.id,
+        hostname=guests.hostname(instance.name, instance.id),
+        firewalls=firewall.tell(db, [port]),
+    )
+    # the network script of the node looks at them as soon as the NIC comes
+    told: Steps = [(Opcode.TAGS_SET, {"tags": some}) for some in nic_tags.portions(tags)]
+    return [*told, (Opcode.SET_PARAMS, change)]
 
 
 def _detaching(db: Session, instance: Instance, port: Port, *, removed: bool) -> Steps:
@@ -239,11 +243,9 @@ def _detaching(db: Session, instance: Instance, port: Port, *, removed: bool) ->
     }
     prefix = nic_tags.prefix(port.id)
     hostname = guests.hostname(instance.name, instance.id)
-    tags = [tag for tag in nic_tags.of_one(places, port.id, hostname=hostname) if tag.startswith(prefix)]
-    steps: Steps = [(Opcode.SET_PARAMS, change)]
-    if tags:
-        steps.append((Opcode.TAGS_DEL, {"tags": tags, "prefix": prefix}))
-    return steps
+    tags = nic_tags.of_one(places, port.id, hostname=hostname, firewalls=firewall.tell(db, [port]))
+    portions = nic_tags.portions([tag for tag in tags if tag.startswith(prefix)])
+    return [(Opcode.SET_PARAMS, change), *((Opcode.TAGS_DEL, {"prefix": prefix}) for _ in portions)]
 
 
 def _runs(instance: Instance) -> bool:

@@ -12,8 +12,26 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy import orm
 
+from db.instances import Instance, State
+from db.jobs import Job
 from db.ports import Membership, Port
 from db.security_groups import Rule
+
+#: of instances whose nodes can be told
+STATES = (State.ACTIVE, State.STOPPED)
+
+
+def instances(session: orm.Session, *, before: datetime, limit: int) -> Sequence[str]:
+    """List instances with ports that are due and nothing under way; those that have waited longest come first."""
+    under_way = sa.select(Job.id).where(Job.instance_id == Port.instance_id, Job.finished_at.is_(None))
+    query = (
+        sa.select(Instance.id)
+        .join(Port, Port.instance_id == Instance.id)
+        .where(Port.firewall_due_at <= before, Instance.state.in_(STATES), ~under_way.exists())
+        .group_by(Instance.id)
+        .order_by(sa.func.min(Port.firewall_due_at))
+    )
+    return session.scalars(query.limit(limit)).all()
 
 
 def mark_groups(session: orm.Session, group_ids: Sequence[str], now: datetime) -> None:

@@ -46,6 +46,8 @@ class Port(base.Base):
     firewall_due_at: Mapped[datetime | None]
     #: counts what its instance's node was told
     firewall_generation: Mapped[int] = mapped_column(default=0)
+    #: what the last of these was, as a digest; None: nobody knows
+    firewall_digest: Mapped[str | None] = mapped_column(sa.String(64))
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
 

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from common import ip_protocols
 from db import base, sorting
-from db.networks import Subnet
+from db.networks import Network, Subnet
 from db.ports import Address, Membership, Port
 from db.sorting import Order
 
@@ -292,7 +292,7 @@ def remove_all(session: orm.Session, project_id: str) -> None:
 
 
 def rules_of(session: orm.Session, port_ids: Sequence[str]) -> Mapping[str, Sequence[Allowed]]:
-    """Tell what ports let through, by port: two statements.
+    """Tell what ports let through, by port: three statements.
 
     A port that is not firewalled is not in the answer; one that nothing may pass is, with nothing. A rule whose remote
     group has no member lets nobody through, and is left out. The order is always the same.
@@ -314,17 +314,41 @@ def rules_of(session: orm.Session, port_ids: Sequence[str]) -> Mapping[str, Sequ
 
 
 def _addresses_of_members(session: orm.Session, group_ids: Sequence[str]) -> Mapping[tuple[str, int], Sequence[str]]:
+    """Give the addresses of the ports of groups that some instance has, by group and IP version.
+
+    Where a project's own network has no other port on a subnet than a group's, it is the whole subnet: nobody else can
+    send from there, and those who come and go among them change nothing.
+    """
+    private = Network.project_id.is_not(None) & ~Network.shared & ~Network.external
     query = (
-        sa.select(Membership.group_id, Subnet.version, Address.ip)
+        sa.select(Membership.group_id, Subnet, Address.ip, private)
         .join(Port, Port.id == Membership.port_id)
         .join(Address, Address.port_id == Port.id)
         .join(Subnet, Subnet.id == Address.subnet_id)
+        .join(Network, Network.id == Subnet.network_id)
         .where(Membership.group_id.in_(group_ids), Port.instance_id.is_not(None))
     )
+    having: dict[tuple[str, str], list[str]] = {}
+    subnets: dict[str, tuple[Subnet, bool]] = {}
+    for group_id, subnet, ip, alone in session.execute(query):
+        having.setdefault((group_id, subnet.id), []).append(ip)
+        subnets[subnet.id] = (subnet, alone)
+    everybody = _attached(session, [subnet_id for subnet_id, (_, alone) in subnets.items() if alone])
     found: dict[tuple[str, int], list[str]] = {}
-    for group_id, version, ip in session.execute(query):
-        found.setdefault((group_id, version), []).append(ip)
+    for (group_id, subnet_id), ips in having.items():
+        subnet, _ = subnets[subnet_id]
+        whole = len(ips) == everybody.get(subnet_id)
+        found.setdefault((group_id, subnet.version), []).extend([subnet.cidr] if whole else ips)
     return found
+
+
+def _attached(session: orm.Session, subnet_ids: Sequence[str]) -> Mapping[str, int]:
+    query = (
+        sa.select(Address.subnet_id, sa.func.count())
+        .join(Port, Port.id == Address.port_id)
+        .where(Address.subnet_id.in_(subnet_ids), Port.instance_id.is_not(None))
+    )
+    return dict(session.execute(query.group_by(Address.subnet_id)).all())
 
 
 _Key = tuple[Direction, int, str | None, int | None, int | None]

@@ -121,6 +121,7 @@ def upgrade() -> None:
         table.add_column(sa.Column("firewalled", sa.Boolean(), nullable=False, server_default=sa.false()))
         table.add_column(sa.Column("firewall_due_at", base.UtcDateTime(), nullable=True))
         table.add_column(sa.Column("firewall_generation", sa.Integer(), nullable=False, server_default="0"))
+        table.add_column(sa.Column("firewall_digest", sa.String(length=64), nullable=True))
     with op.batch_alter_table("ports") as table:
         table.alter_column("firewalled", server_default=None)
         table.alter_column("firewall_generation", server_default=None)
@@ -139,6 +140,7 @@ def downgrade() -> None:
         op.execute(sa.delete(counted).where(counted.c.resource.in_(_RESOURCES)))
     op.drop_index("ix_ports_firewall_due_at", "ports")
     with op.batch_alter_table("ports") as table:
+        table.drop_column("firewall_digest")
         table.drop_column("firewall_generation")
         table.drop_column("firewall_due_at")
         table.drop_column("firewalled")
