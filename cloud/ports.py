@@ -251,14 +251,14 @@ def make(
     instance: Instance | None = None,
     number: int = 0,
 ) -> Port:
-    """Insert a port, without addresses, for an instance if one is given; raises Conflict for a MAC that is in use."""
+    """Insert a port, without addresses, for an instance if one is given; raises Invalid or Conflict for the MAC."""
     now = cloud.clock()
     port = Port(
         id=names.new_id(),
         name=name,
         network_id=network.id,
         project_id=project_id,
-        mac=_mac(db, cloud.settings.mac_prefix, mac),
+        mac=_mac(db, cloud, network, mac),
         instance_id=instance.id if instance is not None else None,
         number=number,
         owned=instance is not None,
@@ -354,8 +354,11 @@ def _remove(db: Session, port: Port, subnets: Mapping[str, Subnet]) -> None:
     db.flush()
 
 
-def _mac(db: Session, prefix: str, wanted: str | None) -> str:
+def _mac(db: Session, cloud: Cloud, network: Network, wanted: str | None) -> str:
+    prefix = network.mac_prefix or cloud.settings.mac_prefix
     if wanted is not None:
+        if network.mac_prefix is not None and not wanted.startswith(f"{network.mac_prefix}:"):
+            raise Invalid(f"mac_address: {wanted} does not begin with {network.mac_prefix}, as all of its network's do")
         if ports.has_mac(db, wanted):
             raise Conflict(f"mac_address: {wanted} is in use")
         return wanted

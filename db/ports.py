@@ -192,6 +192,12 @@ def any_address_in(session: orm.Session, subnet_id: str) -> bool:
     return session.scalar(sa.select(Address.port_id).where(Address.subnet_id == subnet_id).limit(1)) is not None
 
 
+def used_prefixes(session: orm.Session, prefixes: Sequence[str]) -> Sequence[str]:
+    """Tell which of these MAC prefixes of three octets some port's MAC begins with."""
+    begins = sa.func.substr(Port.mac, 1, 8)
+    return session.scalars(sa.select(begins).where(begins.in_(prefixes)).distinct().order_by(begins)).all()
+
+
 def has_mac(session: orm.Session, mac: str) -> bool:
     return session.scalar(sa.select(Port.id).where(Port.mac == mac)) is not None
 

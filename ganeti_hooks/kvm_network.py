@@ -5,6 +5,7 @@ that script connect the NIC. Before that, for an instance of ours, it
 
 - has nftables drop what the guest sends in anybody else's name: MAC, ARP, IPv4, IPv6; and what only a router or a DHCP
   server says;
+- has it keep networks apart that share a bridge: see ganeti_hooks.mac_filter;
 - has it let through what the NIC's security groups allow: see ganeti_hooks.firewall;
 - leaves nfdhcpd the NIC's binding, a file named by the tap, and a note for ganeti_hooks.firewall_hook.
 
@@ -26,7 +27,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ganeti_hooks import document, firewall, nft, notes
+from ganeti_hooks import document, firewall, mac_filter, nft, notes
 from ganeti_hooks.nic import TAP, Nic, describe
 from ganeti_hooks.refused import Refused
 
@@ -66,6 +67,7 @@ def main(environ: Mapping[str, str], node: Node) -> int:
         if is_ours(environ, node):
             nic = describe(environ)
             guard(nic)
+            mac_filter.load(nic.tap, None if nic.routed else nic.first("macs"))
             protect(nic)
             bind(nic, node)
             notes.write(node.notes, nic)
@@ -114,6 +116,7 @@ def forget(tap: str, node: Node) -> None:
     if shutil.which("nft") is not None:
         nft.load("".join(_chain(tap, family, []) for family in ("bridge", "inet")))
         firewall.clear(tap)
+        mac_filter.load(tap, None)
 
 
 def _chain(tap: str, family: str, lines: list[str]) -> str:

@@ -6,10 +6,7 @@ from apiserver import times
 from apiserver.network.resource import Document
 from cloud.networks import NetworkView
 from cloud.ports import PortView
-from db.networks import NicMode, Subnet
-
-#: what the nodes make of a network, in the Network API's words: there are no tags, and a link is all there is
-_PROVIDER_TYPES = {NicMode.BRIDGED: "flat", NicMode.ROUTED: "flat"}
+from db.networks import Subnet
 
 
 def network(view: NetworkView, *, operator: bool) -> Document:
@@ -38,7 +35,7 @@ def network(view: NetworkView, *, operator: bool) -> Document:
     }
     if operator:
         document |= {
-            "provider:network_type": _PROVIDER_TYPES[row.mode],
+            "provider:network_type": row.kind,
             "provider:physical_network": row.link,
             "provider:segmentation_id": None,
         }

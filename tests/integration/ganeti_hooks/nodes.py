@@ -25,10 +25,19 @@ class Node:
         self.hook = folder / "hooks" / "instance-modify-post.d" / install.FIREWALL_NAME
 
     def set_up(
-        self, guest: taps.Guest, address: str, *, instance: str = "", firewall: Sequence[str] = (), **more: str
+        self,
+        guest: taps.Guest,
+        address: str,
+        *,
+        instance: str = "",
+        firewall: Sequence[str] = (),
+        macs: str | None = None,
+        **more: str,
     ) -> None:
-        """Run the script for a guest's tap, with values of its tag `fw`."""
+        """Run the script for a guest's tap, with values of its tags `fw` and `macs`."""
         tags = [*_tags(guest, address), *(f"syros:port-{guest.tap}:fw:{rule}" for rule in firewall)]
+        if macs is not None:
+            tags.append(f"syros:port-{guest.tap}:macs:{macs}")
         environ = {
             "PATH": os.environ["PATH"],
             "INSTANCE": instance or f"syros-{guest.tap}",
