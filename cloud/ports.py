@@ -21,7 +21,7 @@ from common.errors import Conflict, Invalid, NotFound
 from db import networks as network_rows
 from db import ports
 from db.instances import Instance
-from db.networks import Network, Subnet
+from db.networks import Kind, Network, Subnet
 from db.ports import Address, Filter, Port, Shown
 from db.sorting import Order
 
@@ -205,6 +205,7 @@ def attach(
             port = make(db, cloud, network, project_id=instance.project_id, instance=instance, number=number)
             fixed = (FixedIp(ip=each.ip),) if each.ip is not None else None
             assign(db, port, [subnet for subnet in subnets if subnet.network_id == network.id], fixed)
+            _check_routed(db, network, port)
         made.append(port)
     return made
 
@@ -292,7 +293,15 @@ def _create(
     port = make(db, cloud, network, project_id=caller.project_id, mac=spec.mac, name=spec.name)
     port.description, port.enabled = spec.description, spec.enabled
     own = [subnet for subnet in subnets if subnet.network_id == network.id]
-    return PortView(port, assign(db, port, own, spec.fixed_ips))
+    view = PortView(port, assign(db, port, own, spec.fixed_ips))
+    _check_routed(db, network, port)
+    return view
+
+
+def _check_routed(db: Session, network: Network, port: Port) -> None:
+    # Ganeti refuses such a NIC
+    if network.kind is Kind.ROUTED and not ports.addresses_of(db, [port.id]):
+        raise Conflict(f"fixed_ips: network {network.id} is routed: a port of it has an address")
 
 
 def _automatic(db: Session, port: Port, subnets: Sequence[Subnet]) -> Sequence[Address]:

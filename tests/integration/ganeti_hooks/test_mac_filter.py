@@ -33,7 +33,7 @@ def plugged(node: nodes.Node, number: int, prefix: str | None, *, firewall: tupl
     if prefix is not None:
         guest.mac = f"{prefix}:00:00:{number:02x}"
         guest.run("ip", "link", "set", "eth0", "address", guest.mac)
-    node.set_up(guest, f"192.0.2.{number}", macs=prefix, firewall=firewall)
+    node.set_up(guest, f"192.0.2.{number}", facts=[f"macs:{prefix}"] if prefix else [], firewall=firewall)
     for address in (f"192.0.2.{number}/24", f"2001:db8::{number}/64"):
         guest.run("ip", "address", "add", address, "dev", "eth0", "nodad")
     return guest
@@ -134,10 +134,10 @@ def test_it_may_run_again_and_a_tap_of_another_network_is_not_filtered_any_more(
     first = plugged(node, 10, ONE)
     before = node.rules()
     assert "aa:00:01:00:00:00" in before
-    node.set_up(first, "192.0.2.10", macs=ONE)
+    node.set_up(first, "192.0.2.10", facts=[f"macs:{ONE}"])
     assert node.rules() == before
     node.set_up(first, "192.0.2.10")
     assert "aa:00:01:00:00:00" not in node.rules()
-    node.set_up(first, "192.0.2.10", macs=OTHER)
+    node.set_up(first, "192.0.2.10", facts=[f"macs:{OTHER}"])
     node.set_up(first, "192.0.2.10", instance="mail.example")
     assert "aa:00:02" not in node.rules()
