@@ -182,6 +182,11 @@ def with_address(wanted: AddressFilter, project_id: str | None) -> sa.Select[str
     return query.where(Port.instance_id.is_not(None))
 
 
+def known_among(session: orm.Session, port_ids: Sequence[str]) -> frozenset[str]:
+    """Tell which of these ports there are."""
+    return frozenset(session.scalars(sa.select(Port.id).where(Port.id.in_(port_ids))))
+
+
 def any_in(session: orm.Session, network_id: str) -> bool:
     """Tell whether a network has ports."""
     return session.scalar(sa.select(Port.id).where(Port.network_id == network_id).limit(1)) is not None

@@ -29,6 +29,7 @@ ALLOWED = {
         Action.EVACUATE,
         Action.ATTACH_INTERFACE,
         Action.DETACH_INTERFACE,
+        Action.REPAIR_INTERFACES,
     },
     State.STOPPED: {
         Action.CREATE_IMAGE,
@@ -43,6 +44,7 @@ ALLOWED = {
         Action.EVACUATE,
         Action.ATTACH_INTERFACE,
         Action.DETACH_INTERFACE,
+        Action.REPAIR_INTERFACES,
     },
     State.ERROR: {Action.DELETE, Action.CLEANUP, Action.REBUILD},
     State.UNKNOWN: {
@@ -87,6 +89,7 @@ TASKS = {
     Action.CREATE_IMAGE: Task.IMAGING,
     Action.ATTACH_INTERFACE: Task.ATTACHING,
     Action.DETACH_INTERFACE: Task.DETACHING,
+    Action.REPAIR_INTERFACES: Task.ATTACHING,
 }
 
 
