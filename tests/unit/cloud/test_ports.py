@@ -238,3 +238,10 @@ def test_a_guest_is_told_its_addresses_and_one_way_out_for_each_ip_version(world
 )
 def test_an_address_made_of_a_mac_is_the_one_that_the_guest_makes(mac: str, expected: str) -> None:
     assert str(addresses.from_mac(ipaddress.ip_network("2001:db8::/64"), mac)) == expected
+
+
+def test_the_metadata_service_s_mac_is_nobody_else_s(world: World) -> None:
+    network = networks.add(world.cloud, "192.0.2.0/24", name="of all")
+    spec = PortSpec(network_id=network, mac="02:53:79:a9:fe:fe")
+    with pytest.raises(Conflict, match="is in use"):
+        ports.create(world.cloud, world.fresh(), [spec])
