@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy import orm
 from sqlalchemy.orm import Mapped, mapped_column
 
+from common import names
 from db import base, sorting
 from db.free_ranges import DIGITS
 from db.networks import Network, Subnet
@@ -236,6 +237,9 @@ def used_prefixes(session: orm.Session, prefixes: Sequence[str]) -> Sequence[str
 
 
 def has_mac(session: orm.Session, mac: str) -> bool:
+    """Tell whether a MAC is not to be had: a port has it, or the metadata service on each node."""
+    if mac.endswith(names.METADATA_MAC_END):
+        return True
     return session.scalar(sa.select(Port.id).where(Port.mac == mac)) is not None
 
 
