@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from common import config
 
+_TENANT_KINDS = ("bridge", "mac-filtered")
+
 
 @dataclass(frozen=True)
 class CloudSettings:
@@ -57,3 +59,10 @@ class CloudSettings:
         "02:53:79",
         "the first octets of the MAC addresses that ports are given: locally administered, and this cloud's alone",
     )
+    tenant_network_kind: str = config.setting(
+        "bridge", "what networks are that projects make for themselves: bridge or mac-filtered, each out of the pool"
+    )
+
+    def __post_init__(self) -> None:
+        if self.tenant_network_kind not in _TENANT_KINDS:
+            raise config.ConfigError(f"[cloud] tenant_network_kind: {' or '.join(_TENANT_KINDS)} is expected")

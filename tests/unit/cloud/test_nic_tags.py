@@ -7,11 +7,13 @@ import re
 
 import pytest
 
-from cloud import nic_tags, nics
+from cloud import networks as cloud_networks
+from cloud import nic_tags, nics, segments
+from cloud.networks import NetworkSpec
 from common import bindings
 from db import ports
-from db.networks import Subnet
-from ganeti_hooks import kvm_network
+from db.networks import Kind, Subnet
+from ganeti_hooks import kvm_network, mac_filter
 from ganeti_hooks.nic import describe
 from ganeti_hooks.refused import Refused
 from tests.support import networks
@@ -150,3 +152,22 @@ def test_a_nic_without_tags_may_use_the_address_that_ganeti_knows(world: World) 
 )
 def test_other_instances_of_the_cluster_are_left_alone(tap: str, instance: str, ours: bool) -> None:
     assert kvm_network.is_ours({"INTERFACE": tap, "INSTANCE": instance}, kvm_network.Node()) is ours
+
+
+def test_the_node_is_told_the_mac_prefix_of_a_network_that_is_known_by_it(world: World) -> None:
+    segments.add_prefixes(world.cloud, "br-prv", ["aa:00:01"])
+    spec = NetworkSpec(name="back", kind=Kind.MAC_FILTERED, shared=True)
+    (view,) = cloud_networks.create(world.cloud, networks.operator(), [spec])
+    networks.add_subnet(world.cloud, view.network.id, "10.0.0.0/24")
+
+    given = environ(world, world.create_one())
+
+    nic = describe(given)
+    assert nic.first("macs") == "aa:00:01"
+    assert nic.mac.startswith("aa:00:01:")
+
+
+@pytest.mark.parametrize("prefix", ["aa:00", "aa:00:01:02", "aa:00:01; flush ruleset"])
+def test_a_mac_prefix_that_is_none_makes_no_rules(prefix: str) -> None:
+    with pytest.raises(Refused, match="macs"):
+        mac_filter.text("tap0", prefix)
