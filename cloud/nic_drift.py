@@ -13,7 +13,7 @@ from typing import Any  # changes, as Ganeti's OP_INSTANCE_SET_PARAMS has them
 
 from sqlalchemy.orm import Session
 
-from cloud import guests, instances, nic_tags, nics, states
+from cloud import firewall, guests, instances, nic_tags, nics, states
 from cloud.states import Action
 from common import messages, names
 from common.jobs import Opcode
@@ -79,8 +79,8 @@ def repair(
 ) -> bool:
     """Leave the jobs that bring Ganeti into line, in one change; tell whether there are any. The row is held.
 
-    Nothing is done to an instance that has jobs already, is neither running nor stopped, or whose ports have changed
-    since they were compared.
+    Nothing is done to an instance that has jobs already or is to have some for its firewall, is neither running nor
+    stopped, or whose ports have changed since they were compared.
     """
     changes = [list(drift.change) for drift in drifts if drift.change is not None]
     places = port_rows.places(db, [instance.id]).get(instance.id, ())
@@ -88,7 +88,13 @@ def repair(
     if not changes or not at_rest or tuple(wanted) != nics.of(places):
         return False
     steps: list[tuple[Opcode, Mapping[str, object]]] = []
-    tags = nic_tags.of(places, hostname=guests.hostname(instance.name, instance.id))
+    known = port_rows.of_instance(db, instance.id)
+    if any(port.firewall_due_at is not None for port in known):
+        # a change of its rules comes first: it has a generation of its own
+        return False
+    firewalls = firewall.tell(db, known)
+    hostname = guests.hostname(instance.name, instance.id)
+    tags = nic_tags.of(places, hostname=hostname, firewalls=firewalls)
     if tags:
         # the network script of the node looks at them as soon as a NIC comes
         steps.append((Opcode.TAGS_SET, {"tags": list(tags)}))

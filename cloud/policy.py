@@ -44,6 +44,9 @@ class Operation(StrEnum):
     PORT_READ = "port:read"
     PORT_WRITE = "port:write"
     PORT_READ_ALL = "port:read_all"
+    SECURITY_GROUP_READ = "security_group:read"
+    SECURITY_GROUP_WRITE = "security_group:write"
+    SECURITY_GROUP_READ_ALL = "security_group:read_all"
     QUOTA_READ = "quota:read"
     QUOTA_READ_ALL = "quota:read_all"
     QUOTA_WRITE = "quota:write"
@@ -95,6 +98,15 @@ RULES: Mapping[Operation, Rule] = {
     Operation.PORT_READ: Rule(Role.READER, "look at the project's ports"),
     Operation.PORT_WRITE: Rule(Role.MEMBER, "make, change and delete the project's ports"),
     Operation.PORT_READ_ALL: Rule(Role.ADMIN, "look at every project's ports, change and delete them"),
+    Operation.SECURITY_GROUP_READ: Rule(
+        Role.READER, "look at the project's security groups and their rules, and at the ready-made ones"
+    ),
+    Operation.SECURITY_GROUP_WRITE: Rule(
+        Role.MEMBER, "make, change and delete the project's security groups and their rules"
+    ),
+    Operation.SECURITY_GROUP_READ_ALL: Rule(
+        Role.ADMIN, "look at every project's security groups, change and delete them"
+    ),
     Operation.QUOTA_READ: Rule(Role.READER, "see the project's quotas and what is used of them"),
     Operation.QUOTA_READ_ALL: Rule(Role.ADMIN, "see any project's quotas"),
     Operation.QUOTA_WRITE: Rule(Role.ADMIN, "change any project's quotas"),

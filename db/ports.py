@@ -23,6 +23,7 @@ class Port(base.Base):
         sa.Index("ix_ports_project_id", "project_id", "created_at", "id"),
         sa.Index("ix_ports_network_id", "network_id", "created_at", "id"),
         sa.Index("ix_ports_instance_id", "instance_id", "number"),
+        base.partial_index("ix_ports_firewall_due_at", "firewall_due_at", where="firewall_due_at IS NOT NULL"),
     )
 
     id: Mapped[str] = mapped_column(sa.String(36), primary_key=True)
@@ -39,6 +40,14 @@ class Port(base.Base):
     number: Mapped[int] = mapped_column(default=0)
     #: made for the instance, and gone with it; others outlive it
     owned: Mapped[bool] = mapped_column(default=False)
+    #: its security groups say what it lets through; otherwise everything is, but what is not its own
+    firewalled: Mapped[bool] = mapped_column(default=True)
+    #: since when its instance's node has to be told of a change; None: it knows all
+    firewall_due_at: Mapped[datetime | None]
+    #: counts what its instance's node was told
+    firewall_generation: Mapped[int] = mapped_column(default=0)
+    #: what the last of these was, as a digest; None: nobody knows
+    firewall_digest: Mapped[str | None] = mapped_column(sa.String(64))
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
 
@@ -57,6 +66,15 @@ class Address(base.Base):
     port_id: Mapped[str] = mapped_column(sa.ForeignKey("ports.id", ondelete="CASCADE"))
 
 
+class Membership(base.Base):
+    """A port's being in a security group."""
+
+    __tablename__ = "port_security_groups"
+
+    port_id: Mapped[str] = mapped_column(sa.ForeignKey("ports.id", ondelete="CASCADE"), primary_key=True)
+    group_id: Mapped[str] = mapped_column(sa.ForeignKey("security_groups.id"), primary_key=True, index=True)
+
+
 @dataclass(frozen=True)
 class Filter:
     """Which ports a list shows; None means any."""
@@ -71,6 +89,9 @@ class Filter:
     enabled: bool | None = None
     ips: Sequence[str] | None = None
     subnet_ids: Sequence[str] | None = None
+    #: in one of these security groups
+    group_ids: Sequence[str] | None = None
+    firewalled: bool | None = None
     #: with an instance, or without
     attached: bool | None = None
 
@@ -105,6 +126,11 @@ class AddressFilter:
 
 def get(session: orm.Session, port_id: str) -> Port | None:
     return session.get(Port, port_id)
+
+
+def get_anew(session: orm.Session, port_id: str) -> Port | None:
+    """Get a port as it is now, whatever was known of it."""
+    return session.get(Port, port_id, populate_existing=True)
 
 
 def lock(session: orm.Session, port_id: str) -> Port | None:
@@ -203,12 +229,23 @@ def used_prefixes(session: orm.Session, prefixes: Sequence[str]) -> Sequence[str
     return session.scalars(sa.select(begins).where(begins.in_(prefixes)).distinct().order_by(begins)).all()
 
 
+def counts(session: orm.Session) -> Mapping[str, int]:
+    """Count the ports of projects, by project: what the quota usages must equal."""
+    query = sa.select(Port.project_id, sa.func.count()).group_by(Port.project_id)
+    return dict(session.execute(query).all())
+
+
 def has_mac(session: orm.Session, mac: str) -> bool:
     return session.scalar(sa.select(Port.id).where(Port.mac == mac)) is not None
 
 
 def _conditions(wanted: Filter) -> list[sa.ColumnElement[bool]]:
-    exact = {Port.project_id: wanted.project_id, Port.mac: wanted.mac, Port.enabled: wanted.enabled}
+    exact = {
+        Port.project_id: wanted.project_id,
+        Port.mac: wanted.mac,
+        Port.enabled: wanted.enabled,
+        Port.firewalled: wanted.firewalled,
+    }
     found: list[sa.ColumnElement[bool]] = [column == value for column, value in exact.items() if value is not None]
     some = {
         Port.id: wanted.ids,
@@ -226,4 +263,6 @@ def _conditions(wanted: Filter) -> list[sa.ColumnElement[bool]]:
         if wanted.subnet_ids is not None:
             having = having.where(Address.subnet_id.in_(wanted.subnet_ids))
         found.append(Port.id.in_(having))
+    if wanted.group_ids is not None:
+        found.append(Port.id.in_(sa.select(Membership.port_id).where(Membership.group_id.in_(wanted.group_ids))))
     return found

@@ -50,12 +50,10 @@ _REFUSED: dict[str, str] = {
     **dict.fromkeys(
         (
             "addFloatingIp",
-            "addSecurityGroup",
             "console",
             "os-getSerialConsole",
             "os-getVNCConsole",
             "removeFloatingIp",
-            "removeSecurityGroup",
         ),
         _NOT_YET,
     ),
@@ -186,6 +184,18 @@ def _remove_fixed_ip(asked: ServerAction, server_id: str, body: Body) -> flask.R
     return answers.empty(202)
 
 
+def _add_security_group(asked: ServerAction, server_id: str, body: Body) -> flask.Response:
+    group = server_bodies.group_of_action(body.nested("addSecurityGroup"))
+    interfaces.change_group(asked.cloud, asked.caller, server_id, group, joins=True)
+    return answers.empty(202)
+
+
+def _remove_security_group(asked: ServerAction, server_id: str, body: Body) -> flask.Response:
+    group = server_bodies.group_of_action(body.nested("removeSecurityGroup"))
+    interfaces.change_group(asked.cloud, asked.caller, server_id, group, joins=False)
+    return answers.empty(202)
+
+
 def _reset_state(asked: ServerAction, server_id: str, body: Body) -> flask.Response:
     wanted = body.nested("os-resetState").text("state", longest=16)
     if wanted not in _RESETS:
@@ -225,6 +235,8 @@ _SPECIAL: dict[str, Callable[[ServerAction, str, Body], flask.Response]] = {
     "unrescue": _unrescue,
     "addFixedIp": _add_fixed_ip,
     "removeFixedIp": _remove_fixed_ip,
+    "addSecurityGroup": _add_security_group,
+    "removeSecurityGroup": _remove_security_group,
     "os-resetState": _reset_state,
     "os-getConsoleOutput": _console_output,
 }

@@ -12,7 +12,7 @@ from alembic import op
 from db import base
 
 revision = "0020"
-down_revision = "0018"
+down_revision = "0019"
 
 
 def upgrade() -> None:

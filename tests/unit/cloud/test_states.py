@@ -30,6 +30,7 @@ ALLOWED = {
         Action.ATTACH_INTERFACE,
         Action.DETACH_INTERFACE,
         Action.REPAIR_INTERFACES,
+        Action.FIREWALL,
     },
     State.STOPPED: {
         Action.CREATE_IMAGE,
@@ -45,6 +46,7 @@ ALLOWED = {
         Action.ATTACH_INTERFACE,
         Action.DETACH_INTERFACE,
         Action.REPAIR_INTERFACES,
+        Action.FIREWALL,
     },
     State.ERROR: {Action.DELETE, Action.CLEANUP, Action.REBUILD},
     State.UNKNOWN: {
@@ -58,7 +60,7 @@ ALLOWED = {
     State.DELETED: set[Action](),
 }
 #: what may begin while something is under way, too
-OVERLAPPING = {Action.DELETE, Action.SOFT_DELETE, Action.CLEANUP}
+OVERLAPPING = {Action.DELETE, Action.SOFT_DELETE, Action.CLEANUP, Action.FIREWALL}
 _SEEN = frozenset({State.ACTIVE, State.STOPPED})
 #: what makes sense only while a server rests in a task, and in which states
 AFTER = {
@@ -75,6 +77,7 @@ TASKS = {
     Action.REBOOT_HARD: Task.REBOOTING_HARD,
     Action.DELETE: Task.DELETING,
     Action.CLEANUP: None,
+    Action.FIREWALL: None,
     Action.RESIZE: Task.RESIZING,
     Action.CONFIRM_RESIZE: Task.RESIZING,
     Action.REVERT_RESIZE: Task.REVERTING,

@@ -127,13 +127,16 @@ def test_limits_are_set_one_by_one(operator: Operator) -> None:
     operator.run("project", "add", "acme")
 
     operator.run("quota", "set", "acme", "--cores", "-1")
-    operator.run("project", "quota", "acme", "--instances", "3")
+    operator.run("project", "quota", "acme", "--instances", "3", "--security-groups", "4")
 
     assert operator.json("quota", "show", "acme") == [
         {"resource": "instances", "limit": 3, "used": 0},
         {"resource": "cores", "limit": -1, "used": 0},
         {"resource": "ram", "limit": 51200, "used": 0},
         {"resource": "networks", "limit": 10, "used": 0},
+        {"resource": "ports", "limit": 500, "used": 0},
+        {"resource": "security_groups", "limit": 4, "used": 0},
+        {"resource": "security_group_rules", "limit": 100, "used": 0},
     ]
 
 
