@@ -4,7 +4,7 @@ Ganeti's network script does it for taps whose tag `macs` names the prefix, with
 the tap has to come from a MAC below the prefix, whoever it is meant for: other guests' unicasts, broadcasts, ARP and
 IPv6's multicasts are all judged by their sender. What the guest sends to a single MAC has to go below the prefix, too.
 What it asks DHCP servers goes on, to whatever MAC, since nfdhcpd takes it off at the tap; its answers do not come by
-the bridge. The metadata service's do, and are let through.
+the bridge.
 """
 
 from __future__ import annotations
@@ -15,8 +15,6 @@ from ganeti_hooks import nft
 from ganeti_hooks.refused import Refused
 
 _PREFIX = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){2}")
-#: where metadatad answers, by a port of the bridge; its own rules see to it that nobody else does
-_METADATA = "169.254.169.254"
 _MASK = "ff:ff:ff:00:00:00"
 
 #: before the firewall's chains, and made anew each time, or what leads to the taps' would be there twice
@@ -45,17 +43,11 @@ def text(tap: str, prefix: str | None) -> str:
         if not _PREFIX.fullmatch(prefix):
             raise Refused(f"macs:{prefix} is no MAC prefix of three octets")
         whole = f"{prefix}:00:00:00"
-        into = [
-            f"ether type arp arp saddr ip {_METADATA} accept",
-            f"ether type ip ip saddr {_METADATA} tcp sport 80 accept",
-            f"ether saddr & {_MASK} != {whole} drop",
-        ]
+        into = [f"ether saddr & {_MASK} != {whole} drop"]
         out = [
             # to a group, it goes to all, and they look where it comes from
             "ether daddr & 01:00:00:00:00:00 == 01:00:00:00:00:00 accept",
             f"ether daddr & {_MASK} == {whole} accept",
-            f"ether type arp arp daddr ip {_METADATA} accept",
-            f"ether type ip ip daddr {_METADATA} tcp dport 80 accept",
             "meta protocol ip udp sport 68 udp dport 67 accept",
             "meta protocol ip6 udp sport 546 udp dport 547 accept",
             "drop",

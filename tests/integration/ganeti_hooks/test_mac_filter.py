@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-
 import pytest
 
 from lab import process
@@ -122,43 +120,6 @@ def test_nfdhcpd_answers_a_guest_of_a_filtered_network_and_renews_its_lease(node
         timeout=nodes.PATIENCE,
         every=0.2,
     )
-
-
-def test_the_metadata_service_is_reached_and_nothing_else_of_the_node(node: nodes.Node) -> None:
-    guest = plugged(node, 10, ONE)
-    for address in ("169.254.169.254/32", "192.0.2.1/24"):
-        node.bed.ip("address", "add", address, "dev", "br0")
-    guest.run("ip", "route", "add", "169.254.169.254", "dev", "eth0")
-    served = subprocess.Popen(["ip", "netns", "exec", node.bed.node, "python3", "-c", _SERVE])
-
-    def answered(port: int) -> bool:
-        guest.run("ip", "neigh", "flush", "dev", "eth0")
-        return "yes" in guest.run("python3", "-c", _ASK, str(port))
-
-    try:
-        process.wait_until(lambda: answered(80), what="the metadata service answers", timeout=nodes.PATIENCE, every=0.2)
-        assert not answered(81)
-        assert not nodes.reaches(guest, "192.0.2.1")
-        node.set_up(guest, "192.0.2.10")
-        process.wait_until(lambda: answered(81), what="without the filter", timeout=nodes.PATIENCE, every=0.2)
-    finally:
-        served.kill()
-        served.wait()
-
-
-_SERVE = """
-import socket, threading
-servers = [socket.create_server(("169.254.169.254", port)) for port in (80, 81)]
-threading.Event().wait()
-"""
-_ASK = """
-import socket, sys
-try:
-    socket.create_connection(("169.254.169.254", int(sys.argv[1])), timeout=1)
-    print("yes")
-except OSError:
-    print("no")
-"""
 
 
 def test_a_firewall_is_asked_as_well(node: nodes.Node) -> None:
