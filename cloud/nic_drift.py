@@ -88,16 +88,14 @@ def repair(
     if not changes or not at_rest or tuple(wanted) != nics.of(places):
         return False
     steps: list[tuple[Opcode, Mapping[str, object]]] = []
-    known = port_rows.of_instance(db, instance.id)
-    if any(port.firewall_due_at is not None for port in known):
+    held = [port for port_id in sorted({place.port.id for place in places}) if (port := port_rows.lock(db, port_id))]
+    if any(port.firewall_due_at is not None for port in held):
         # a change of its rules comes first: it has a generation of its own
         return False
-    firewalls = firewall.tell(db, known)
     hostname = guests.hostname(instance.name, instance.id)
-    tags = nic_tags.of(places, hostname=hostname, firewalls=firewalls)
-    if tags:
-        # the network script of the node looks at them as soon as a NIC comes
-        steps.append((Opcode.TAGS_SET, {"tags": list(tags)}))
+    tags = nic_tags.of(places, hostname=hostname, firewalls=firewall.tell(db, held))
+    # the network script of the node looks at them as soon as a NIC comes
+    steps += [(Opcode.TAGS_SET, {"tags": some}) for some in nic_tags.portions(tags)]
     steps.append((Opcode.SET_PARAMS, {"nics": changes, "hotplug": instance.state is State.ACTIVE}))
     request_id = names.new_request_id()
     for opcode, spec in steps:

@@ -365,12 +365,6 @@ def _create(
     return PortView(port, addresses, sorted(group.id for group in groups))
 
 
-def _check_routed(db: Session, network: Network, port: Port) -> None:
-    # Ganeti refuses such a NIC
-    if network.kind is Kind.ROUTED and not ports.addresses_of(db, [port.id]):
-        raise Conflict(f"fixed_ips: network {network.id} is routed: a port of it has an address")
-
-
 def _groups(db: Session, cloud: Cloud, caller: Caller, spec: PortSpec) -> Sequence[SecurityGroup]:
     return security_groups.chosen(db, cloud, caller.project_id, spec.groups) if spec.firewalled else ()
 
@@ -408,6 +402,12 @@ def _check_may_open(caller: Caller, network: Network | None) -> None:
 
 def _loosen(port: Port, now: datetime) -> None:
     port.instance_id, port.number, port.updated_at, port.firewall_due_at = None, 0, now, None
+
+
+def _check_routed(db: Session, network: Network, port: Port) -> None:
+    # Ganeti refuses such a NIC
+    if network.kind is Kind.ROUTED and not ports.addresses_of(db, [port.id]):
+        raise Conflict(f"fixed_ips: network {network.id} is routed: a port of it has an address")
 
 
 def _automatic(db: Session, port: Port, subnets: Sequence[Subnet]) -> Sequence[Address]:

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy import orm
 from sqlalchemy.orm import Mapped, mapped_column
 
+from common import names
 from db import base, sorting
 from db.free_ranges import DIGITS
 from db.networks import Network, Subnet
@@ -223,19 +224,22 @@ def any_address_in(session: orm.Session, subnet_id: str) -> bool:
     return session.scalar(sa.select(Address.port_id).where(Address.subnet_id == subnet_id).limit(1)) is not None
 
 
-def used_prefixes(session: orm.Session, prefixes: Sequence[str]) -> Sequence[str]:
-    """Tell which of these MAC prefixes of three octets some port's MAC begins with."""
-    begins = sa.func.substr(Port.mac, 1, 8)
-    return session.scalars(sa.select(begins).where(begins.in_(prefixes)).distinct().order_by(begins)).all()
-
-
 def counts(session: orm.Session) -> Mapping[str, int]:
     """Count the ports of projects, by project: what the quota usages must equal."""
     query = sa.select(Port.project_id, sa.func.count()).group_by(Port.project_id)
     return dict(session.execute(query).all())
 
 
+def used_prefixes(session: orm.Session, prefixes: Sequence[str]) -> Sequence[str]:
+    """Tell which of these MAC prefixes of three octets some port's MAC begins with."""
+    begins = sa.func.substr(Port.mac, 1, 8)
+    return session.scalars(sa.select(begins).where(begins.in_(prefixes)).distinct().order_by(begins)).all()
+
+
 def has_mac(session: orm.Session, mac: str) -> bool:
+    """Tell whether a MAC is not to be had: a port has it, or the metadata service on each node."""
+    if mac.endswith(names.METADATA_MAC_END):
+        return True
     return session.scalar(sa.select(Port.id).where(Port.mac == mac)) is not None
 
 

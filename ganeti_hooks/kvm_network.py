@@ -98,7 +98,8 @@ def guard(nic: Nic) -> None:
 
 def protect(nic: Nic) -> None:
     """Have the kernel let through what the NIC's security groups allow, and no more."""
-    firewall.load(nic.tap, routed=nic.routed, link=nic.link, rules=firewall.current(nic.facts.get("fw", ())))
+    rules = firewall.current(nic.facts.get("fw", ()))
+    firewall.load(nic.tap, routed=nic.routed, link=nic.link, macs=nic.first("macs"), rules=rules)
 
 
 def rules(nic: Nic) -> str:

@@ -6,6 +6,7 @@ import pytest
 
 from lab import process
 from tests.integration.ganeti_hooks import nodes
+from tests.integration.ganeti_hooks.test_firewall import answered, serves, wait_answered
 from tests.support import taps
 
 ONE, OTHER = "aa:00:01", "aa:00:02"
@@ -141,3 +142,23 @@ def test_it_may_run_again_and_a_tap_of_another_network_is_not_filtered_any_more(
     node.set_up(first, "192.0.2.10", facts=[f"macs:{OTHER}"])
     node.set_up(first, "192.0.2.10", instance="mail.example")
     assert "aa:00:02" not in node.rules()
+
+
+def test_connections_between_the_same_addresses_are_told_apart(node: nodes.Node) -> None:
+    closed = ("1:on", "1:e4:*:*:*")
+    web = plugged(node, 10, ONE, firewall=(*closed, "1:i4:tcp:80-80:*"))
+    client = plugged(node, 11, ONE)
+    twin, rogue = plugged(node, 20, OTHER), plugged(node, 21, OTHER)
+    for guest, address, firewall in ((twin, "192.0.2.10", closed), (rogue, "192.0.2.11", ())):
+        node.set_up(guest, address, facts=[f"macs:{OTHER}"], firewall=firewall)
+        guest.run("ip", "address", "flush", "dev", "eth0", "scope", "global")
+        guest.run("ip", "address", "add", f"{address}/24", "dev", "eth0")
+    serves(web, "192.0.2.10", 80)
+    serves(twin, "192.0.2.10", 80)
+    nodes.wait_reached(twin, "192.0.2.11")
+    wait_answered(client, "192.0.2.10", 80)
+    assert answered(client, "192.0.2.10", 80, source=4000)
+    # the very same connection, as far as addresses and ports go
+    assert not answered(rogue, "192.0.2.10", 80, source=4000)
+    node.set_up(twin, "192.0.2.10", facts=[f"macs:{OTHER}"], firewall=(*closed, "1:i4:tcp:80-80:*"))
+    assert answered(rogue, "192.0.2.10", 80, source=4000)

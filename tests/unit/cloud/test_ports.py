@@ -260,3 +260,10 @@ def test_a_port_of_a_routed_network_has_an_address(world: World) -> None:
     with world.cloud.sessions.read() as db:
         (nic,) = nics.of(port_rows.places(db, [one])[one])
     assert (nic.mode, nic.link, nic.ip) == ("routed", "public", "192.0.2.2")
+
+
+def test_the_metadata_service_s_mac_is_nobody_else_s(world: World) -> None:
+    network = networks.add(world.cloud, "192.0.2.0/24", name="of all")
+    spec = PortSpec(network_id=network, mac="02:53:79:a9:fe:fe")
+    with pytest.raises(Conflict, match="is in use"):
+        ports.create(world.cloud, world.fresh(), [spec])

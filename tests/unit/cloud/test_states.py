@@ -29,8 +29,8 @@ ALLOWED = {
         Action.EVACUATE,
         Action.ATTACH_INTERFACE,
         Action.DETACH_INTERFACE,
-        Action.REPAIR_INTERFACES,
         Action.FIREWALL,
+        Action.REPAIR_INTERFACES,
     },
     State.STOPPED: {
         Action.CREATE_IMAGE,
@@ -45,8 +45,8 @@ ALLOWED = {
         Action.EVACUATE,
         Action.ATTACH_INTERFACE,
         Action.DETACH_INTERFACE,
-        Action.REPAIR_INTERFACES,
         Action.FIREWALL,
+        Action.REPAIR_INTERFACES,
     },
     State.ERROR: {Action.DELETE, Action.CLEANUP, Action.REBUILD},
     State.UNKNOWN: {
