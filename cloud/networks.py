@@ -129,7 +129,7 @@ def delete(cloud: Cloud, caller: Caller, network_id: str) -> None:
             raise Conflict(f"network {network_id} has ports; delete these, or their servers, first")
         for subnet in subnets:
             db.delete(subnet)
-        segments.give_back(db, network_id)
+        segments.give_back(db, network_id, now=cloud.clock())
         db.flush()
         db.delete(network)
 

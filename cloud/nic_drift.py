@@ -79,8 +79,8 @@ def repair(
 ) -> bool:
     """Leave the jobs that bring Ganeti into line, in one change; tell whether there are any. The row is held.
 
-    Nothing is done to an instance that has jobs already, is neither running nor stopped, or whose ports have changed
-    since they were compared.
+    Nothing is done to an instance that has jobs already or is to have some for its firewall, is neither running nor
+    stopped, or whose ports have changed since they were compared.
     """
     changes = [list(drift.change) for drift in drifts if drift.change is not None]
     places = port_rows.places(db, [instance.id]).get(instance.id, ())
@@ -89,6 +89,9 @@ def repair(
         return False
     steps: list[tuple[Opcode, Mapping[str, object]]] = []
     held = [port for port_id in sorted({place.port.id for place in places}) if (port := port_rows.lock(db, port_id))]
+    if any(port.firewall_due_at is not None for port in held):
+        # a change of its rules comes first: it has a generation of its own
+        return False
     hostname = guests.hostname(instance.name, instance.id)
     tags = nic_tags.of(places, hostname=hostname, firewalls=firewall.tell(db, held))
     # the network script of the node looks at them as soon as a NIC comes

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from cloud.context import Cloud
 from common.errors import Conflict, Invalid, NotFound
-from db import ports, segments
+from db import networks, ports, segments
 from db.networks import Kind
 from db.segments import Segment
 
@@ -67,7 +67,7 @@ def add_prefixes(cloud: Cloud, link: str, wanted: Sequence[str]) -> None:
     """Set MAC prefixes aside on a bridge that is on every node, for networks that are known by these.
 
     Raises Invalid, or Conflict for a prefix that is there, or that somebody's MAC begins with, or for a bridge that is
-    one network's own.
+    one network's own, or a flat network's.
     """
     _check_link(link)
     own = cloud.settings.mac_prefix.lower()
@@ -79,6 +79,8 @@ def add_prefixes(cloud: Cloud, link: str, wanted: Sequence[str]) -> None:
     with cloud.sessions.begin() as db:
         if segments.taken_names(db, [link], kind=Kind.BRIDGE):
             raise Conflict(f"bridge {link} is one network's own: it can't be shared")
+        if flat := networks.with_link(db, link, kind=Kind.FLAT):
+            raise Conflict(f"bridge {link} is that of the flat network {flat.id}, whose guests would see all of it")
         if known := segments.taken_prefixes(db, wanted):
             raise Conflict(f"these are there already: {', '.join(known)}")
         if used := ports.used_prefixes(db, wanted):

@@ -169,6 +169,12 @@ def usable(session: orm.Session, project_id: str) -> Sequence[Network]:
     return session.scalars(query.order_by(*order).limit(2)).all()
 
 
+def with_link(session: orm.Session, link: str, *, kind: Kind) -> Network | None:
+    """Give a network of a kind that has a link on the nodes, the oldest if there are several."""
+    query = sa.select(Network).where(Network.link == link, Network.kind == kind)
+    return session.scalar(query.order_by(Network.created_at, Network.id).limit(1))
+
+
 def counts(session: orm.Session) -> Mapping[str, int]:
     """Count the networks that projects own, by project: what the quota usages must equal."""
     query = sa.select(Network.project_id, sa.func.count()).where(Network.project_id.is_not(None))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 import sqlalchemy as sa
 from sqlalchemy import orm
@@ -29,6 +30,8 @@ class Segment(base.Base):
     mac_prefix: Mapped[str | None] = mapped_column(sa.String(8), unique=True)
     #: the network that has it; None: it is free
     network_id: Mapped[str | None] = mapped_column(sa.ForeignKey("networks.id"), unique=True)
+    #: when a network last gave it back; None: none has had it
+    released_at: Mapped[datetime | None]
 
 
 def add(session: orm.Session, links: Sequence[str]) -> None:
@@ -58,7 +61,8 @@ def taken_prefixes(session: orm.Session, prefixes: Sequence[str]) -> Sequence[st
 def take(session: orm.Session, kind: Kind) -> Segment | None:
     """Hold a free segment until the transaction ends, passing over what others hold; None if there is none.
 
-    Free is one that no network has, whose bridge no other network has, and whose prefix no port's MAC begins with.
+    Free is one that no network has, whose bridge no other network has, and whose prefix no port's MAC begins with. One
+    that was given back is taken again as late as possible: a guest that would not let go of its NIC may be there still.
     """
     used = sa.or_(
         sa.and_(Segment.mac_prefix.is_(None), sa.exists().where(Network.link == Segment.link)),
@@ -68,13 +72,18 @@ def take(session: orm.Session, kind: Kind) -> Segment | None:
         ),
     )
     query = sa.select(Segment).where(Segment.kind == kind, Segment.network_id.is_(None), ~used)
-    query = query.order_by(Segment.id).limit(1).with_for_update(skip_locked=True, of=Segment)
+    query = (
+        query.order_by(Segment.released_at.nulls_first(), Segment.id)
+        .limit(1)
+        .with_for_update(skip_locked=True, of=Segment)
+    )
     return session.scalar(query.execution_options(populate_existing=True))
 
 
-def give_back(session: orm.Session, network_id: str) -> None:
+def give_back(session: orm.Session, network_id: str, *, now: datetime) -> None:
     """Free the segment of a network, if it has one."""
-    session.execute(sa.update(Segment).where(Segment.network_id == network_id).values(network_id=None))
+    query = sa.update(Segment).where(Segment.network_id == network_id)
+    session.execute(query.values(network_id=None, released_at=now))
 
 
 def lock(session: orm.Session, link: str) -> Segment | None:

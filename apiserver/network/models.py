@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 from flask_restx import Model, fields
 
+from db.networks import Kind
+
 LOOK_FAULTS = {401: "No valid token", 403: "Not allowed", 404: "There is none"}
 LIST_FAULTS = {400: "A parameter can't be meant", 401: "No valid token"}
 CHANGE_FAULTS = {
@@ -48,8 +50,12 @@ _NETWORK = Model(
         "is_default": fields.Boolean(description="Servers that name no network get this one"),
         "mtu": fields.Integer,
         "subnets": fields.List(fields.String),
-        "provider:network_type": fields.String(description="For operators: flat"),
-        "provider:physical_network": fields.String(description="For operators: the bridge on the nodes"),
+        "provider:network_type": fields.String(
+            description="For operators: what keeps it apart from others on the nodes"
+        ),
+        "provider:physical_network": fields.String(
+            description="For operators: the bridge, or routing table, on the nodes"
+        ),
         **_TIMES,
     },
 )
@@ -65,7 +71,7 @@ _NEW_NETWORK = Model(
         "router:external": fields.Boolean,
         "is_default": fields.Boolean,
         "mtu": fields.Integer,
-        "provider:network_type": fields.String(enum=["flat"]),
+        "provider:network_type": fields.String(enum=[kind.value for kind in Kind]),
         "provider:physical_network": fields.String(example="br0"),
     },
 )

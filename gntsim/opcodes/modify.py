@@ -178,6 +178,10 @@ class SetParams(base.InstanceUnit):
         pnode = self.cluster.nodes[self.instance.pnode]
         old_network = self.cluster.networks.get(nic.network) if nic.network else None
         network = nics.find_network(self.cluster, settings["network"]) if "network" in settings else old_network
+        mode = settings.get("mode") or self.cluster.nic_param(nic, "mode")
+        if mode == nics.ROUTED and network is None and settings.get("ip", nic.ip) in (*nics.NOTHING, None):
+            text = "Cannot set the NIC IP address to None on a routed NIC if not attached to a network"
+            raise base.PrereqError(text, "wrong_input")
         if network is not old_network:
             nic.network = network.uuid if network else None
             nic.mac = nics.take_mac(self.cluster, settings.get("mac"), network)

@@ -8,6 +8,7 @@ from gntsim.opcodes import base
 POOL = "pool"
 AUTO = ("auto", "generate")
 NOTHING = ("none", "None")
+ROUTED = "routed"
 NIC_PARAMS = ("mode", "link", "vlan")
 
 
@@ -25,6 +26,8 @@ def add(run: base.Run, wanted: dict[str, Any], *, index: int, pnode: objects.Nod
             run.info(f"NIC/{index} inherits netparams ['{params['link']}', '{params['mode']}', '{params['vlan']}']")
     elif ip == POOL:
         raise base.PrereqError("if ip=pool, parameter network must be passed too", "wrong_input")
+    elif params.get("mode") == ROUTED and ip is None:
+        raise base.PrereqError("Routed nic mode requires an ip address if not attached to a network", "wrong_input")
     ip = take_ip(run, network, ip, index=index, creating=creating)
     mac = take_mac(state, wanted.get("mac"), network)
     return objects.Nic(

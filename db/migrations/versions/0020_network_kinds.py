@@ -9,6 +9,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from db import base
+
 revision = "0020"
 down_revision = "0019"
 
@@ -27,6 +29,7 @@ def upgrade() -> None:
     with op.batch_alter_table("segments") as batch:
         batch.add_column(sa.Column("kind", sa.String(length=32), nullable=False, server_default="bridge"))
         batch.add_column(sa.Column("mac_prefix", sa.String(length=8), nullable=True))
+        batch.add_column(sa.Column("released_at", base.UtcDateTime(), nullable=True))
         batch.drop_constraint("uq_segments_link", type_="unique")
         batch.create_unique_constraint("uq_segments_mac_prefix", ["mac_prefix"])
     with op.batch_alter_table("segments") as batch:
@@ -45,6 +48,7 @@ def downgrade() -> None:
     with op.batch_alter_table("segments") as batch:
         batch.drop_constraint("uq_segments_mac_prefix", type_="unique")
         batch.create_unique_constraint("uq_segments_link", ["link"])
+        batch.drop_column("released_at")
         batch.drop_column("mac_prefix")
         batch.drop_column("kind")
     free = sa.text("network_id IS NULL")

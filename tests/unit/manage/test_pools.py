@@ -66,6 +66,8 @@ def test_what_is_no_mac_prefix_is_a_usage_error(operator: Operator, arguments: l
 def test_a_bridge_is_of_one_network_or_of_many(operator: Operator) -> None:
     operator.run("pool", "add", "prv1")
     operator.run("pool", "add", "--mac-filtered", "prv1", "--prefixes", "aa:00:00", code=1)
+    operator.run("network", "add", "flat", "--link", "br0")
+    operator.run("pool", "add", "--mac-filtered", "br0", "--prefixes", "aa:00:00", code=1)
     operator.run("pool", "add", "--mac-filtered", "br-prv", "--prefixes", "aa:00:00")
     operator.run("pool", "add", "br-prv", code=1)
     operator.run("pool", "add", "--mac-filtered", "br-two", "--prefixes", "aa:00:00", code=1)

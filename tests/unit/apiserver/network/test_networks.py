@@ -387,3 +387,13 @@ def test_what_somebody_has_is_no_free_segment(admin: Asking, demo: Asking, publi
     pools.add_prefixes(cloud, "br-prv", ["aa:00:02"])
     demo.delete(f"{V2}/ports/{made}")
     assert admin.post(f"{V2}/networks", body).status_code == 201
+
+
+def test_what_was_given_back_is_taken_again_last(admin: Asking, segments: list[str]) -> None:
+    def taken() -> tuple[str, str]:
+        made = admin.post(f"{V2}/networks", {"network": {"provider:network_type": "bridge"}}).json["network"]
+        return made["id"], made["provider:physical_network"]
+
+    first, link = taken()
+    assert admin.delete(f"{V2}/networks/{first}").status_code == 204
+    assert [taken()[1] for _ in segments] == [*segments[1:], link]
