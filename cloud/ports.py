@@ -1,6 +1,7 @@
 """Ports: made by their owners, or with a server, whose interfaces they are.
 
-Lock order: what an instance needs, then subnets by id, then ports.
+Lock order: what an instance needs, then usages, then subnets by id, then ports; what a port carries is held with it.
+Who had which address is recorded wherever a port gets or loses addresses, or an instance.
 """
 
 from __future__ import annotations
@@ -12,17 +13,18 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from cloud import addresses, networks, policy
+from cloud import addresses, networks, policy, quotas
 from cloud.addresses import Ip
 from cloud.context import Caller, Cloud
 from cloud.policy import Operation
 from common import names
 from common.errors import Conflict, Invalid, NotFound
+from db import address_history, floating_ips, ports
 from db import networks as network_rows
-from db import ports
 from db.instances import Instance
 from db.networks import Network, Subnet
 from db.ports import Address, Filter, Port, Shown
+from db.quotas import Resource
 from db.sorting import Order
 
 #: addresses that a port may have
@@ -74,6 +76,8 @@ class Interface:
     network_id: str | None = None
     port_id: str | None = None
     ip: Ip | None = None
+    #: the port is the one that carries a floating IP
+    floating: bool = False
 
 
 @dataclass(frozen=True)
@@ -91,7 +95,9 @@ def create(cloud: Cloud, caller: Caller, specs: Sequence[PortSpec]) -> Sequence[
     with cloud.sessions.begin() as db:
         found = {spec.network_id: networks.usable(db, caller, spec.network_id) for spec in specs}
         subnets = network_rows.lock_subnets(db, list(found))
-        return [_create(db, cloud, caller, spec, network=found[spec.network_id], subnets=subnets) for spec in specs]
+        made = [_create(db, cloud, caller, spec, network=found[spec.network_id], subnets=subnets) for spec in specs]
+        address_history.begin(db, [view.port.id for view in made], cloud.clock())
+        return made
 
 
 def get(cloud: Cloud, caller: Caller, port_id: str) -> PortView:
@@ -142,7 +148,14 @@ def delete(cloud: Cloud, caller: Caller, port_id: str) -> None:
         port = visible(ports.lock(db, port_id), caller, port_id)
         if port.instance_id is not None:
             raise Conflict(f"port {port_id} is an interface of server {port.instance_id}")
-        _remove(db, port, subnets)
+        check_carries_none(port)
+        remove(db, port, subnets, cloud.clock())
+
+
+def check_carries_none(port: Port) -> None:
+    """Raise Conflict for a port that carries a floating IP, with which it comes and goes."""
+    if port.floating:
+        raise Conflict(f"port {port.id} carries a floating IP, and goes with it: delete that")
 
 
 def visible(port: Port | None, caller: Caller, port_id: str) -> Port:
@@ -187,7 +200,7 @@ def attach(
 
     `first` is the number of the first: those that the instance has already come before it.
     """
-    known = {each.port_id: _free_port(db, caller, each.port_id) for each in interfaces if each.port_id is not None}
+    known = {each.port_id: _free_port(db, caller, each) for each in interfaces if each.port_id is not None}
     if len(known) < sum(each.port_id is not None for each in interfaces):
         raise Invalid("networks: one port is named twice")
     found: dict[str, Network] = {}
@@ -206,20 +219,23 @@ def attach(
             fixed = (FixedIp(ip=each.ip),) if each.ip is not None else None
             assign(db, port, [subnet for subnet in subnets if subnet.network_id == network.id], fixed)
         made.append(port)
+    now = cloud.clock()
+    address_history.end(db, [port_id for port_id in known if port_id is not None], now)
+    address_history.begin(db, [port.id for port in made], now)
     return made
 
 
 def release(db: Session, instance_id: str, now: datetime) -> None:
     """Let go of the ports of an instance that is gone: those made for it go with it, others wait for another."""
-    known = ports.of_instance(db, instance_id)
-    if not known:
+    having: dict[Port, list[Address]] = {}
+    for place in ports.places(db, [instance_id]).get(instance_id, ()):
+        having.setdefault(place.port, []).extend([place.address] if place.address is not None else [])
+    if not having:
         return
-    subnets = _by_id(network_rows.lock_subnets(db, sorted({port.network_id for port in known if port.owned})))
-    for port in known:
-        if port.owned:
-            _remove(db, port, subnets)
-        else:
-            port.instance_id, port.number, port.updated_at = None, 0, now
+    subnets = _by_id(network_rows.lock_subnets(db, sorted({port.network_id for port in having if port.owned})))
+    # those that stay come first: what they carry is changed only while they are held
+    _free(db, [port for port in having if not port.owned], now)
+    _remove(db, {port: found for port, found in having.items() if port.owned}, subnets, now)
 
 
 def let_go(db: Session, port_id: str, *, instance_id: str, now: datetime, removed: bool = False) -> None:
@@ -230,14 +246,26 @@ def let_go(db: Session, port_id: str, *, instance_id: str, now: datetime, remove
     known = ports.get(db, port_id)
     if known is None:
         return
+    if known.floating and removed:
+        quotas.hold(db, known.project_id)
     subnets = _by_id(network_rows.lock_subnets(db, [known.network_id]))
     port = ports.lock(db, port_id)
     if port is None or port.instance_id != instance_id:
         return
     if port.owned or removed:
-        _remove(db, port, subnets)
+        remove(db, port, subnets, now)
     else:
-        port.instance_id, port.number, port.updated_at = None, 0, now
+        _free(db, [port], now)
+
+
+def remove(db: Session, port: Port, subnets: Mapping[str, Subnet], now: datetime) -> None:
+    """Remove a held port, whose subnets are held, with the floating IP that it may carry: then usages are held, too."""
+    if port.floating:
+        carried = floating_ips.carried_by(db, port.id)
+        if carried is not None:
+            db.delete(carried)
+            quotas.count_down(db, project_id=carried.project_id, resource=Resource.FLOATING_IPS)
+    _remove(db, {port: ports.addresses_of(db, [port.id]).get(port.id, ())}, subnets, now)
 
 
 def make(
@@ -332,10 +360,12 @@ def _network(db: Session, caller: Caller, network_id: str) -> Network:
         raise Invalid(f"networks: {err}") from err
 
 
-def _free_port(db: Session, caller: Caller, port_id: str | None) -> Port:
-    port = ports.get(db, port_id or "")
+def _free_port(db: Session, caller: Caller, wanted: Interface) -> Port:
+    port = ports.get(db, wanted.port_id or "")
     if port is None or port.project_id != caller.project_id:
-        raise Invalid(f"networks: there is no port {port_id}")
+        raise Invalid(f"networks: there is no port {wanted.port_id}")
+    if port.floating and not wanted.floating:
+        raise Conflict(f"networks: port {port.id} carries a floating IP: associate that with a port of the server")
     return port
 
 
@@ -348,10 +378,26 @@ def _take(db: Session, caller: Caller, port_id: str) -> Port:
     return port
 
 
-def _remove(db: Session, port: Port, subnets: Mapping[str, Subnet]) -> None:
-    addresses.give_back(db, subnets, ports.addresses_of(db, [port.id]).get(port.id, ()))
-    db.delete(port)
+def _free(db: Session, held: Sequence[Port], now: datetime) -> None:
+    """Have ports wait for another instance; what they carry is associated no more."""
+    if not held:
+        return
+    for port in held:
+        port.instance_id, port.number, port.updated_at = None, 0, now
     db.flush()
+    if any(port.floating for port in held):
+        floating_ips.dissociate(db, [port.id for port in held])
+    address_history.end(db, [port.id for port in held], now)
+    address_history.begin(db, [port.id for port in held], now)
+
+
+def _remove(db: Session, gone: Mapping[Port, Sequence[Address]], subnets: Mapping[str, Subnet], now: datetime) -> None:
+    """Remove ports with their addresses, whose subnets are held."""
+    for port, having in gone.items():
+        addresses.give_back(db, subnets, having)
+        db.delete(port)
+        db.flush()
+    address_history.end(db, [port.id for port in gone], now)
 
 
 def _mac(db: Session, prefix: str, wanted: str | None) -> str:

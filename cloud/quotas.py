@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from cloud.context import Cloud
 from cloud.settings import CloudSettings
 from common.errors import Invalid, NotFound, QuotaExceeded
-from db import instances, networks, projects, quotas
+from db import floating_ips, instances, networks, projects, quotas
 from db.quotas import Resource
 
 
@@ -87,6 +87,11 @@ def reserve(db: Session, settings: CloudSettings, *, project_id: str, amounts: M
         usages[resource].used += amount
 
 
+def hold(db: Session, project_id: str) -> None:
+    """Hold a project's usage rows until the transaction ends, for a `count_down` that may follow."""
+    quotas.lock_usages(db, project_id)
+
+
 def count_up(db: Session, *, project_id: str, resource: Resource, amount: int = 1) -> None:
     """Count what an operator makes for a project, whatever its limit."""
     quotas.lock_usages(db, project_id)[resource].used += amount
@@ -160,7 +165,7 @@ def _charged(instance: instances.Instance) -> Mapping[Resource, int]:
 def audit(cloud: Cloud, *, repair: bool = False) -> list[Drift]:
     """Compare every usage with what is charged for; repair recounts within one transaction."""
     with cloud.sessions.begin() if repair else cloud.sessions.read() as db:
-        charged, owned = instances.charges(db), networks.counts(db)
+        charged, owned, floating = instances.charges(db), networks.counts(db), floating_ips.counts(db)
         recorded = {(row.project_id, row.resource): row for row in quotas.all_usages(db)}
         drifts = []
         for (project_id, resource), row in recorded.items():
@@ -170,6 +175,7 @@ def audit(cloud: Cloud, *, repair: bool = False) -> list[Drift]:
                 Resource.CORES: cores,
                 Resource.RAM: ram,
                 Resource.NETWORKS: owned.get(project_id, 0),
+                Resource.FLOATING_IPS: floating.get(project_id, 0),
             }[resource]
             if row.used != actual:
                 drifts.append(Drift(project_id, resource, recorded=row.used, actual=actual))
@@ -184,5 +190,6 @@ def _limits(db: Session, settings: CloudSettings, project_id: str) -> Mapping[Re
         Resource.CORES: settings.quota_cores,
         Resource.RAM: settings.quota_ram,
         Resource.NETWORKS: settings.quota_networks,
+        Resource.FLOATING_IPS: settings.quota_floating_ips,
     }
     return {**defaults, **quotas.limits(db, project_id)}

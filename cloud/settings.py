@@ -15,6 +15,7 @@ class CloudSettings:
     quota_cores: int = config.setting(20, "virtual CPUs that a project may have, by default; -1 for no limit")
     quota_ram: int = config.setting(51200, "MiB of memory that a project's instances may have, by default; -1 for none")
     quota_networks: int = config.setting(10, "networks of its own that a project may have, by default; -1 for no limit")
+    quota_floating_ips: int = config.setting(50, "floating IPs that a project may have, by default; -1 for no limit")
     token_hours: float = config.setting(8.0, "hours that a token lives")
     metadata_items: int = config.setting(128, "metadata items that an instance may have")
     cpu_ratio: float = config.setting(16.0, "virtual CPUs that may share one of a node's")
@@ -47,4 +48,7 @@ class CloudSettings:
     mac_prefix: str = config.setting(
         "02:53:79",
         "the first octets of the MAC addresses that ports are given: locally administered, and this cloud's alone",
+    )
+    address_history_days: float = config.setting(
+        400.0, "days that it is kept who had an address, after they had it; 0: for ever"
     )

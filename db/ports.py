@@ -39,6 +39,8 @@ class Port(base.Base):
     number: Mapped[int] = mapped_column(default=0)
     #: made for the instance, and gone with it; others outlive it
     owned: Mapped[bool] = mapped_column(default=False)
+    #: carries a floating IP, and is gone with it: see db.floating_ips
+    floating: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
 
@@ -93,6 +95,7 @@ class Shown(NamedTuple):
     network: str
     ip: str
     mac: str
+    floating: bool
 
 
 @dataclass(frozen=True)
@@ -105,6 +108,12 @@ class AddressFilter:
 
 def get(session: orm.Session, port_id: str) -> Port | None:
     return session.get(Port, port_id)
+
+
+def get_again(session: orm.Session, port_id: str) -> Port | None:
+    """Get a port as it is now, whatever was read of it before."""
+    query = sa.select(Port).where(Port.id == port_id)
+    return session.scalar(query.execution_options(populate_existing=True))
 
 
 def lock(session: orm.Session, port_id: str) -> Port | None:
@@ -156,7 +165,7 @@ def places(session: orm.Session, instance_ids: Sequence[str]) -> Mapping[str, Se
 def shown(session: orm.Session, instance_ids: Sequence[str]) -> Mapping[str, Sequence[Shown]]:
     """List the addresses of instances, by instance, in the order of their interfaces, IPv4 first. One statement."""
     query = (
-        sa.select(Port.instance_id, Network.name, Address.ip, Port.mac)
+        sa.select(Port.instance_id, Network.name, Address.ip, Port.mac, Port.floating)
         .join(Network, Network.id == Port.network_id)
         .join(Address, Address.port_id == Port.id)
         .join(Subnet, Subnet.id == Address.subnet_id)

@@ -16,11 +16,15 @@ from cloud.quotas import Standing
 from common.errors import Invalid
 from db.quotas import Resource as Counted
 
-_COUNTED = {"instances": Counted.INSTANCES, "cores": Counted.CORES, "ram": Counted.RAM}
+_COUNTED = {
+    "instances": Counted.INSTANCES,
+    "cores": Counted.CORES,
+    "ram": Counted.RAM,
+    "floating_ips": Counted.FLOATING_IPS,
+}
 #: what clients expect to find in a quota set although nothing here counts it
 _UNCOUNTED = {
     "fixed_ips": -1,
-    "floating_ips": -1,
     "injected_file_content_bytes": guests.FILE_SIZE,
     "injected_file_path_bytes": 255,
     "injected_files": guests.MOST_FILES,
@@ -56,8 +60,8 @@ class Limits(Resource):
             "maxSecurityGroups": -1,
             "maxSecurityGroupRules": -1,
             "totalSecurityGroupsUsed": 0,
-            "maxTotalFloatingIps": -1,
-            "totalFloatingIpsUsed": 0,
+            "maxTotalFloatingIps": found[Counted.FLOATING_IPS].limit,
+            "totalFloatingIpsUsed": found[Counted.FLOATING_IPS].used,
             "maxServerGroups": server_groups.MOST,
             "maxServerGroupMembers": -1,
             "totalServerGroupsUsed": server_groups.used(self.cloud, project_id),
@@ -137,6 +141,7 @@ class DefaultQuotas(Resource):
             "instances": settings.quota_instances,
             "cores": settings.quota_cores,
             "ram": settings.quota_ram,
+            "floating_ips": settings.quota_floating_ips,
             "key_pairs": keypairs.MOST,
             "metadata_items": settings.metadata_items,
             "server_groups": server_groups.MOST,

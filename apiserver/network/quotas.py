@@ -12,10 +12,9 @@ from cloud.policy import Operation
 from common.errors import Invalid
 from db.quotas import Resource as Counted
 
-_COUNTED = {"network": Counted.NETWORKS}
+_COUNTED = {"floatingip": Counted.FLOATING_IPS, "network": Counted.NETWORKS}
 #: what clients expect to find in a quota although nothing here counts it
 _UNCOUNTED = (
-    "floatingip",
     "port",
     "rbac_policy",
     "router",
@@ -94,5 +93,6 @@ class DefaultQuota(_Quotas):
     def get(self, project_id: str) -> flask.Response:
         """Show the default quotas. -1: no limit."""
         self._may_look(project_id)
-        defaults = {"network": self.cloud.settings.quota_networks}
+        settings = self.cloud.settings
+        defaults = {"floatingip": settings.quota_floating_ips, "network": settings.quota_networks}
         return answers.json({"quota": {**dict.fromkeys(_UNCOUNTED, _NO_LIMIT), **defaults}})

@@ -22,6 +22,7 @@ _WHAT = {
     Resource.CORES: "vCPUs",
     Resource.RAM: "MiB of memory",
     Resource.NETWORKS: "networks of its own",
+    Resource.FLOATING_IPS: "floating IPs",
 }
 
 pass_context = click.make_pass_decorator(Context)
@@ -30,7 +31,8 @@ pass_context = click.make_pass_decorator(Context)
 def limit_options(command: Callable[P, R]) -> Callable[P, R]:
     """Give a command an option for each resource."""
     for resource, what in reversed(_WHAT.items()):
-        command = click.option(f"--{resource}", type=click.IntRange(min=-1), help=f"{what}; -1 for no limit")(command)
+        name = f"--{resource.replace('_', '-')}"
+        command = click.option(name, type=click.IntRange(min=-1), help=f"{what}; -1 for no limit")(command)
     return command
 
 
@@ -54,7 +56,8 @@ def show(context: Context, project: str) -> None:
 def set_(context: Context, /, project: str, **limits: int | None) -> None:
     """Change a project's limits."""
     if all(value is None for value in limits.values()):
-        raise click.UsageError(f"give {', '.join(f'--{resource}' for resource in Resource)}, or some of them")
+        names = ", ".join(f"--{resource.replace('_', '-')}" for resource in Resource)
+        raise click.UsageError(f"give {names}, or some of them")
     change(context, project, **limits)
 
 
