@@ -6,14 +6,16 @@ from functools import partial
 
 import pytest
 
-from cloud import flavors, instances, migrations, nodes, server_groups, usage
+from cloud import flavors, floating_ips, instances, migrations, nodes, server_groups, usage
 from cloud.context import Caller
+from cloud.floating_ips import FloatingSpec
+from db.floating_ips import Filter as FloatingFilter
 from db.instances import Filter, Instance
 from db.jobs import MoveFilter
 from db.server_groups import Policy
 from db.sorting import Order
 from db.users import Role
-from tests.support import clouds
+from tests.support import clouds, networks
 from tests.support.clouds import World
 
 LISTS: dict[str, tuple[Callable[[World, Caller], object], int]] = {
@@ -37,6 +39,7 @@ LISTS: dict[str, tuple[Callable[[World, Caller], object], int]] = {
         ),
         1,
     ),
+    "floating IPs": (lambda world, who: floating_ips.page(world.cloud, who, FloatingFilter(), limit=100), 1),
     "sorted servers": (
         lambda world, who: instances.page(
             world.cloud, who, Filter(project_id=None), limit=100, orders=(Order(Instance.name),)
@@ -47,7 +50,9 @@ LISTS: dict[str, tuple[Callable[[World, Caller], object], int]] = {
 
 
 def more(world: World, first: int, last: int) -> None:
+    outside = networks.add(world.cloud, "203.0.113.0/28", external=True, is_default=True)
     for number in range(first, last):
+        floating_ips.create(world.cloud, world.fresh(), FloatingSpec(outside))
         flavors.add(world.cloud, flavors.FlavorSpec(id=f"f{number}", name=f"f{number}", vcpus=1, ram=1, disk=1))
         server_groups.create(world.cloud, world.fresh(), name="g", policy_of=Policy.AFFINITY)
         world.create_one()
