@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from common import config
 from db import schema
+from db.address_history import Holding
 from db.sessions import Sessions
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -47,6 +48,35 @@ def test_rows_of_the_first_schema_are_there_after_the_last_migration(url: str) -
         charged = db.execute(sa.text("SELECT charged_vcpus, charged_ram FROM instances")).one()
     assert tuple(charged) == (2, 512)
     assert schema.differences(sessions.engine) == []
+    sessions.close()
+
+
+def test_addresses_that_are_held_are_in_the_history_after_the_upgrade(url: str) -> None:
+    sessions = Sessions(config.Database(url=url))
+    schema.upgrade(sessions.engine, revision="0018")
+    metadata = sa.MetaData()
+    metadata.reflect(sessions.engine)
+    tables = metadata.tables
+    later = NOW.replace(day=30)
+    with sessions.begin() as db:
+        db.execute(_row(tables["projects"], id="p", name="p"))
+        network = {"project_id": None, "mode": "bridged"}
+        db.execute(_row(tables["networks"], id="n", **network))
+        db.execute(_row(tables["subnets"], id="s", network_id="n", version=4))
+        for port, owned in (("a", True), ("b", False)):
+            wanted = {"network_id": "n", "project_id": "p", "mac": port, "owned": owned, "created_at": later}
+            db.execute(_row(tables["ports"], id=port, **wanted))
+            db.execute(_row(tables["addresses"], subnet_id="s", number=port, ip=f"ip-{port}", port_id=port))
+
+    schema.upgrade(sessions.engine)
+
+    with sessions.read() as db:
+        found = {row.port_id: row for row in db.scalars(sa.select(Holding))}
+        carrying = db.execute(sa.text("SELECT count(*) FROM ports WHERE floating")).scalar()
+    assert {port: (row.ip, row.network_id, row.project_id, row.until) for port, row in found.items()} == {
+        port: (f"ip-{port}", "n", "p", None) for port in ("a", "b")
+    }
+    assert (found["a"].since, found["b"].since, carrying) == (later, NOW, 0)
     sessions.close()
 
 
