@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -18,7 +19,7 @@ from db.floating_ips import Filter, FloatingView
 from db.instances import State, Task
 from db.quotas import Resource
 from db.users import Role
-from tests.support import ganeti
+from tests.support import clouds, ganeti
 from tests.support import networks as made_networks
 from tests.support.clouds import World
 
@@ -349,3 +350,30 @@ def test_a_stopped_server_is_given_one_for_its_next_start(world: World, kept: st
     run_out(world, server)
     assert world.rapi.nics[-1][1] is False
     assert ips(world, server)[-1] == ("203.0.113.2", True)
+
+
+def test_what_a_change_costs_does_not_depend_on_how_many_there_are(world: World, server: str) -> None:
+    wide = made_networks.add(world.cloud, "198.51.100.0/24", name="wide", external=True)
+    port = fixed_port(world, server)
+    counts = []
+    for more in (2, 12):
+        for _ in range(more):
+            take(world, wide)
+        one = take(world, wide).floating.id
+
+        def go_through_all(floating: str = one) -> list[int]:
+            steps: list[Callable[[], object]] = [
+                lambda: take(world, wide),
+                lambda: associate(world, floating, port),
+                lambda: associate(world, floating, None),
+                lambda: floating_ips.delete(world.cloud, world.fresh(), floating),
+            ]
+            found = []
+            for step in steps:
+                found.append(len(clouds.count_statements(world.cloud.sessions, step)))
+                run_out(world, server)
+            return found
+
+        counts.append(go_through_all())
+    assert counts[0] == counts[1]
+    assert all(mine <= most for mine, most in zip(counts[0], (25, 30, 15, 20), strict=True)), counts[0]
