@@ -7,7 +7,7 @@ from collections.abc import Callable
 import flask
 from flask import logging
 
-from apiserver import context, docs, guest, health, routing
+from apiserver import context, docs, guest, health, metadata, routing
 from apiserver.compute import service as compute
 from apiserver.front import ForeignIdentity, Front
 from apiserver.identity import service as identity
@@ -21,6 +21,7 @@ from cloud.context import Cloud
 SERVICES: tuple[routing.Service, ...] = (
     health.SERVICE,
     guest.SERVICE,
+    metadata.SERVICE,
     compute.SERVICE,
     compute.VERSIONS,
     image.SERVICE,

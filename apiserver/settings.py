@@ -26,5 +26,10 @@ class ApiSettings:
     docs: bool = config.setting(True, "whether /docs and /swagger.json are served")
     max_limit: int = config.setting(1000, "items that a page of a list may have")
     max_body: int = config.setting(1_048_576, "bytes that the body of a request may have")
+    metadata_secret: str = config.setting(
+        "",
+        "secret that the nodes' metadatad signs with whose guest asks; empty: no guest is told anything",
+        secret=True,
+    )
     request_timeout: int = config.setting(60, "seconds after which a process that no longer answers is replaced")
     stop_patience: int = config.setting(20, "seconds that requests under way get to end when the server stops")

@@ -17,7 +17,7 @@ from cloud import passwords
 from cloud.context import Cloud
 from common import names
 from common.errors import Conflict, Invalid, NotFound, Unauthorized
-from db import belongings, projects, quotas, tokens, users
+from db import belongings, projects, quotas, security_groups, tokens, users
 from db.projects import Project
 from db.users import Assignment, Held, Role, User
 
@@ -82,12 +82,15 @@ def remove_project(cloud: Cloud, project: str) -> None:
     """Delete a project with its roles, credentials and tokens; raises NotFound, or Conflict while it owns something."""
     with cloud.sessions.begin() as db, _keeping_an_admin(db):
         row = _project(db, project)
-        quotas.lock_usages(db, row.id)  # a create that is under way holds these: it ends first, and is seen
+        usages = quotas.lock_usages(db, row.id)  # a create that is under way holds these: it ends first, and is seen
         owned = belongings.of_project(db, row.id)
         if owned:
             raise Conflict(f"project {row.name} still has {' and '.join(owned)}: these have to be deleted first")
         now = cloud.clock()
-        quotas.set_limit(db, project_id=row.id, resource=quotas.Resource.INSTANCES, value=0)  # for those that wait
+        for resource in quotas.Resource:
+            quotas.set_limit(db, project_id=row.id, resource=resource, value=0)  # for those that wait
+        security_groups.remove_all(db, row.id)
+        usages[quotas.Resource.SECURITY_GROUPS].used = usages[quotas.Resource.SECURITY_GROUP_RULES].used = 0
         users.forget_project(db, row.id)
         tokens.revoke_of_project(db, row.id, now)
         row.enabled = False

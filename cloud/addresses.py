@@ -33,6 +33,17 @@ def cidr(subnet: Subnet) -> Cidr:
     return ipaddress.ip_network(subnet.cidr)
 
 
+def read_cidr(text: str, key: str) -> Cidr:
+    """Read a prefix, of which bits beyond it are forgotten; a plain address stands for itself. Raises Invalid."""
+    try:
+        found = ipaddress.ip_network(text, strict=False)
+    except ValueError as err:
+        raise Invalid(f"{key}: a prefix such as 192.0.2.0/24 is expected") from err
+    if "%" in text:
+        raise Invalid(f"{key}: an address with a zone means nothing here")
+    return found
+
+
 def choose(db: Session, subnet: Subnet, port: Port) -> Address:
     """Give a port the next address of a held subnet, or the one that its MAC makes; raises Exhausted."""
     if subnet.ipv6_mode is Ipv6Mode.SLAAC:
@@ -54,13 +65,11 @@ def claim(db: Session, subnet: Subnet, port: Port, ip: Ip) -> Address:
     return _keep(db, subnet, port, number)
 
 
-def give_back(db: Session, subnets: Mapping[str, Subnet], addresses: Sequence[Address]) -> None:
-    """Free addresses again; their subnets are held. Those outside the pools just go."""
+def free(db: Session, subnets: Mapping[str, Subnet], addresses: Sequence[Address]) -> None:
+    """Have the addresses of a port that is gone given out again; their subnets are held. Those of no pool just go."""
     for address in addresses:
         subnet = subnets[address.subnet_id]
         number = int(address.number, 16)
-        db.delete(address)
-        db.flush()
         if in_pools(subnet, number):
             free_ranges.give_back(db, subnet.id, number)
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from cloud import guests
+from cloud import guests, nic_tags
 from cloud.states import Action
 from common.jobs import Opcode
 from rapi.client import Client
@@ -50,8 +50,12 @@ class Order:
     ticket: guests.Ticket | None = None
 
 
+class Needless(Exception):
+    """What the order is to reach is so already."""
+
+
 def place(client: Client, order: Order) -> int:
-    """Submit the order; give Ganeti's job id. Raises RapiRefused or RapiUnreachable."""
+    """Submit the order; give Ganeti's job id. Raises RapiRefused, RapiUnreachable or Needless."""
     return _CALLS[Opcode(order.opcode)](client, order)
 
 
@@ -183,9 +187,12 @@ def _tag(client: Client, order: Order) -> int:
 
 def _untag(client: Client, order: Order) -> int:
     # what the instance was told may be another thing than what is so now, and Ganeti removes all that is named, or none
-    prefix = str(order.spec["prefix"])
+    prefix, keep = str(order.spec["prefix"]), order.spec.get("keep")
     there = [tag for tag in client.get_instance_tags(order.ganeti_name) if tag.startswith(prefix)]
-    return client.delete_instance_tags(order.ganeti_name, there or list(order.spec["tags"]), reason=order.request_id)
+    portions = nic_tags.portions([tag for tag in there if keep is None or not tag.startswith(keep)])
+    if not portions:
+        raise Needless(f"there is no tag that begins with {prefix}")
+    return client.delete_instance_tags(order.ganeti_name, portions[0], reason=order.request_id)
 
 
 def _destination(order: Order) -> tuple[str | None, str | None]:

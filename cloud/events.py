@@ -15,7 +15,18 @@ from enum import StrEnum
 
 from sqlalchemy.orm import Session
 
-from cloud import attachments, image_copies, instances, quotas, rebuilds, rescues, resizes, soft_deletes, states
+from cloud import (
+    attachments,
+    firewall,
+    image_copies,
+    instances,
+    quotas,
+    rebuilds,
+    rescues,
+    resizes,
+    soft_deletes,
+    states,
+)
 from cloud.context import Cloud
 from cloud.states import Action, Effect, Presence
 from common import jobs as ganeti
@@ -150,6 +161,7 @@ def conclude(db: Session, instance: Instance, row: jobs.Job, now: datetime) -> N
     for each in ended:
         image_copies.conclude(db, each, why=_failure(row), now=now)
         attachments.conclude(db, each, now=now)
+        firewall.conclude(db, each, now=now)
     if instance.state is not State.DELETED:
         resizes.conclude(db, instance, row, done=done, now=now)
         rebuilds.conclude(instance, row, done=done)

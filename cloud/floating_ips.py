@@ -3,7 +3,10 @@
 There is no NAT: a floating IP is carried by a port of its own, and associating it with a port of a server attaches the
 carrying port to that server as one more interface, by the jobs of cloud/interfaces.py and with all that they promise.
 
-Lock order: instance, job, usages, subnets by id, the carrying port; the floating IP is held with the last.
+The carrying port takes over the security groups of the port that is named, each time that it is attached.
+
+Lock order: instance, job, quota usage, security groups, subnets by id, ports by id; a floating IP is held with the port
+that carries it.
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy.orm import Session
 
-from cloud import instances, interfaces, networks, policy, ports, quotas
+from cloud import firewall_due, instances, interfaces, networks, policy, ports, quotas, security_groups
 from cloud.addresses import Ip
 from cloud.context import Caller, Cloud
 from cloud.policy import Operation
@@ -26,12 +29,14 @@ from db import address_history, jobs
 from db import floating_ips as rows
 from db import networks as network_rows
 from db import ports as port_rows
+from db import security_groups as group_rows
 from db.floating_ips import Filter, FloatingIp, FloatingView
 from db.instances import Instance
 from db.networks import Filter as NetworkFilter
 from db.networks import Network, Subnet
 from db.ports import Port
 from db.quotas import Resource
+from db.security_groups import SecurityGroup
 from db.sorting import Order
 
 #: pools that a list shows
@@ -80,10 +85,11 @@ def create(cloud: Cloud, caller: Caller, spec: FloatingSpec) -> FloatingView:
         instance = _instance(db, caller, spec.target) if spec.target is not None else None
         amounts = {Resource.FLOATING_IPS: 1}
         quotas.reserve(db, cloud.settings, project_id=caller.project_id, amounts=amounts)
+        groups = _groups(db, cloud, caller.project_id, spec.target)
         floating = _insert(db, cloud, caller, spec, network)
+        group_rows.join(db, [floating.port_id], [group.id for group in groups])
         if spec.target is not None and instance is not None:
-            _name(db, floating, spec.target)
-            _attach(db, cloud, caller, floating, instance)
+            _attach(db, cloud, caller, floating, instance, spec.target)
         else:
             address_history.begin(db, [floating.port_id], cloud.clock())
         db.flush()
@@ -239,24 +245,43 @@ def _of_one_version(subnets: Sequence[Subnet]) -> Sequence[Subnet]:
 
 def _associate(db: Session, cloud: Cloud, caller: Caller, floating: FloatingIp, target: Target) -> None:
     instance = _instance(db, caller, target)
-    carrier = _hold(db, floating)
-    if carrier.instance_id is None:
-        _name(db, floating, target)
-        _attach(db, cloud, caller, floating, instance)
-    elif carrier.instance_id != instance.id:
-        raise Conflict(
-            f"floating IP {floating.id} is associated with server {carrier.instance_id}: disassociate it first"
-        )
-    elif _open_jobs(db, instance, carrier.id):
+    having = _carrier(db, floating).instance_id
+    if having is None:
+        _take_over_groups(db, cloud, floating, target)
+        _attach(db, cloud, caller, floating, instance, target)
+    elif having != instance.id:
+        raise Conflict(f"floating IP {floating.id} is associated with server {having}: disassociate it first")
+    elif _open_jobs(db, instance, floating.port_id):
         raise Busy(f"floating IP {floating.id} is being attached or detached")
     else:
+        _hold(db, floating)
         _name(db, floating, target)
 
 
-def _attach(db: Session, cloud: Cloud, caller: Caller, floating: FloatingIp, instance: Instance) -> None:
+def _attach(  # noqa: PLR0917  # who asks, and for what
+    db: Session, cloud: Cloud, caller: Caller, floating: FloatingIp, instance: Instance, target: Target
+) -> None:
     if instance.project_id != floating.project_id:
         raise Conflict(f"floating IP {floating.id} and server {instance.id} are of different projects")
     interfaces.begin_attach(db, cloud, caller, instance, Interface(port_id=floating.port_id, floating=True))
+    _name(db, floating, target)
+
+
+def _take_over_groups(db: Session, cloud: Cloud, floating: FloatingIp, target: Target) -> None:
+    """Have the carrying port, which no server has, let through what the named one does."""
+    group_ids = [group.id for group in _groups(db, cloud, floating.project_id, target)]
+    firewall_due.touch_members(db, [floating.port_id], group_ids=group_ids, now=cloud.clock())
+    group_rows.leave_all(db, floating.port_id)
+    group_rows.join(db, [floating.port_id], group_ids)
+
+
+def _groups(db: Session, cloud: Cloud, project_id: str, target: Target | None) -> Sequence[SecurityGroup]:
+    """Hold the groups of the named port; the default one where none is named, or that one is not firewalled."""
+    fixed = port_rows.get(db, target.port_id) if target is not None else None
+    wanted = None
+    if fixed is not None and fixed.firewalled:
+        wanted = group_rows.groups_of(db, [fixed.id]).get(fixed.id, ())
+    return security_groups.chosen(db, cloud, project_id, wanted)
 
 
 def _name(db: Session, floating: FloatingIp, target: Target) -> None:
@@ -312,7 +337,7 @@ def _having(db: Session, caller: Caller, floating: FloatingIp) -> Instance | Non
 
 
 def _carrier(db: Session, floating: FloatingIp) -> Port:
-    port = port_rows.get_again(db, floating.port_id)
+    port = port_rows.get_anew(db, floating.port_id)
     if port is None:
         raise NotFound(f"there is no floating IP {floating.id}")
     return port
@@ -342,7 +367,7 @@ def _go_when_detached(db: Session, instance: Instance, port_id: str) -> bool:
 
 
 def _remove(db: Session, cloud: Cloud, floating: FloatingIp) -> None:
-    quotas.hold(db, floating.project_id)
+    quotas.count_down(db, project_id=floating.project_id, resource=Resource.FLOATING_IPS)
     network_id = _carrier(db, floating).network_id
     subnets = {subnet.id: subnet for subnet in network_rows.lock_subnets(db, [network_id])}
     port = _hold(db, floating)

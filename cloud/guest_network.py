@@ -1,4 +1,5 @@
-"""What a guest is told of its interfaces at its first boot: cloud-init's network configuration, version 2.
+"""What a guest is told of its interfaces: cloud-init's network configuration, version 2, on its disk; OpenStack's
+network_data.json by the metadata service. Both say the same.
 
 Everything is fixed: a guest needs no DHCP server to come up with the addresses that the API shows.
 """
@@ -34,6 +35,48 @@ def config(places: Sequence[Place]) -> dict[str, Any] | None:
             named = port.setdefault("nameservers", {"addresses": []})
             named["addresses"] += place.subnet.nameservers
     return {"version": 2, "ethernets": ethernets} if ethernets else None
+
+
+def data(places: Sequence[Place]) -> dict[str, Any]:
+    """Give the same as OpenStack's network_data.json (Nova's doc/api_schemas/network_data.json)."""
+    links: dict[str, dict[str, Any]] = {}
+    networks: list[dict[str, Any]] = []
+    services: dict[str, dict[str, str]] = {}
+    ways = ways_out.of(place for place in places if _is_fixed(place))
+    for place in places:
+        link = f"port{place.port.number}"
+        links[link] = {
+            "id": link,
+            "type": "phy",
+            "ethernet_mac_address": place.port.mac,
+            "mtu": place.network.mtu,
+            "vif_id": place.port.id,
+        }
+        if place.address is None or place.subnet is None:
+            continue
+        network = {"id": f"network{len(networks)}", "link": link, "network_id": place.network.id}
+        if place.subnet.ipv6_mode is Ipv6Mode.SLAAC:
+            networks.append({**network, "type": "ipv6_slaac"})
+            continue
+        leads_out = (place.port.id, place.subnet.id) in ways
+        named = [{"type": "dns", "address": address} for address in place.subnet.nameservers]
+        services |= {each["address"]: each for each in named}
+        networks.append(
+            {
+                **network,
+                "type": f"ipv{place.subnet.version}",
+                "ip_address": place.address.ip,
+                "netmask": str(ipaddress.ip_network(place.subnet.cidr).netmask),
+                "routes": [_masked(route) for route in _routes(place.subnet, leads_out=leads_out)],
+                "services": named,
+            }
+        )
+    return {"links": list(links.values()), "networks": networks, "services": list(services.values())}
+
+
+def _masked(route: dict[str, str]) -> dict[str, str]:
+    to = ipaddress.ip_network(route["to"])
+    return {"network": str(to.network_address), "netmask": str(to.netmask), "gateway": route["via"]}
 
 
 def _interface(place: Place) -> dict[str, Any]:

@@ -63,6 +63,14 @@ class GuestSpec:
 
 
 @dataclass(frozen=True)
+class Kept:
+    """What a guest may ask for at any time: any process in it may, so no secret is among it but its user data."""
+
+    public_keys: tuple[str, ...] = ()
+    user_data: bytes = field(default=b"", repr=False)
+
+
+@dataclass(frozen=True)
 class Ticket:
     """What one deployment shows to be given the data; both empty when there is nothing new for it."""
 
@@ -99,10 +107,8 @@ def keep(
             raise Invalid("this image is not installed by a deployment: nothing can be put into its servers")
         return
     vault = _vault(cloud)
-    content: dict[str, Any] = {  # Any: JSON
-        "instance_id": instance.id,
-        "hostname": hostname(instance.name, instance.id),
-        "metadata": dict(instance.meta),
+    content = {
+        **about(instance),
         "public_keys": [public_key] if public_key else [],
         "password": spec.password,
         "user_data": base64.b64encode(spec.user_data).decode(),
@@ -127,8 +133,7 @@ def renew(
         return
     vault = _vault(cloud)
     content = json.loads(vault.open(row.sealed))
-    content["hostname"] = hostname(instance.name, instance.id)
-    content["metadata"] = dict(instance.meta)
+    content |= about(instance)
     content["password"] = password or content["password"]
     content["network"] = _network(db, instance)
     if files is not None:
@@ -192,6 +197,27 @@ def report(cloud: Cloud, token: str, *, ganeti_name: str, percent: int) -> None:
             log.warning("guest.report_refused", extra={"instance": ganeti_name, "reason": why})
             raise Gone(why)
         instance.progress = max(percent, instance.progress or 0)
+
+
+def about(instance: Instance) -> dict[str, Any]:  # Any: JSON
+    """Give what a guest is told of itself, whichever way: as its name and metadata are now."""
+    return {
+        "instance_id": instance.id,
+        "hostname": hostname(instance.name, instance.id),
+        "metadata": dict(instance.meta),
+    }
+
+
+def kept(db: Session, cloud: Cloud, instance_id: str) -> Kept:
+    """Give what is kept for a guest and may be told it again, if anything is: no password and no file is.
+
+    Raises Unavailable where something is kept, and the key is not at hand.
+    """
+    row = guest_data.get(db, instance_id)
+    if row is None:
+        return Kept()
+    content = json.loads(_vault(cloud).open(row.sealed))
+    return Kept(tuple(content["public_keys"]), base64.b64decode(content["user_data"]))
 
 
 def forget(db: Session, instance_id: str) -> None:

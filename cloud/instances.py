@@ -24,6 +24,7 @@ from cloud import (
     policy,
     ports,
     quotas,
+    security_groups,
     states,
 )
 from cloud.context import Caller, Cloud
@@ -37,6 +38,7 @@ from db import flavors as flavor_rows
 from db import images as image_rows
 from db.instances import Instance, State, Task
 from db.quotas import Resource
+from db.security_groups import SecurityGroup
 from db.sorting import Order
 
 _NAME_LENGTH = 255
@@ -60,6 +62,8 @@ class CreateSpec:
     guest: guests.GuestSpec = field(default_factory=guests.GuestSpec)
     hints: affinity.Hints = field(default_factory=affinity.Hints)
     interfaces: ports.Interfaces = field(default_factory=ports.Interfaces)
+    #: names or ids, for the ports that are made with it; None: the project's default one
+    security_groups: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -86,10 +90,11 @@ def create(cloud: Cloud, caller: Caller, spec: CreateSpec) -> list[Instance]:
         image = images.usable(db, caller, spec.image_id) if spec.image_id is not None else None
         keypair = keypairs.usable(db, caller, spec.key_name) if spec.key_name is not None else None
         _check_fit(flavor, image)
-        count = _reserve(db, cloud, caller, spec=spec, flavor=flavor)
+        interfaces = ports.plan(db, caller, spec.interfaces)
+        count = _reserve(db, cloud, caller, spec=spec, flavor=flavor, interfaces=interfaces)
+        groups = _groups(db, cloud, caller, spec, interfaces)
         need = placement.Need(memory=flavor.ram, disk=flavor.disk * 1024, vcpus=flavor.vcpus)
         places = _places(db, cloud, caller, hints=spec.hints, need=need, count=count)
-        interfaces = ports.plan(db, caller, spec.interfaces)
         reservation = names.new_id()
         made = [
             _insert(
@@ -100,6 +105,7 @@ def create(cloud: Cloud, caller: Caller, spec: CreateSpec) -> list[Instance]:
                 flavor=flavor,
                 image=image,
                 interfaces=interfaces,
+                groups=groups,
                 backend_id=backend_id,
                 node=node,
                 number=number,
@@ -224,7 +230,7 @@ def actions(cloud: Cloud, caller: Caller, instance_id: str) -> Sequence[jobs.Job
         instance = instances.get(db, instance_id)
         if instance is None or not (caller.admin or instance.project_id == caller.project_id):
             raise NotFound(f"there is no server {instance_id}")
-        return [job for job in jobs.of_instance(db, instance_id) if job.action != Action.CLEANUP]
+        return jobs.of_instance(db, instance_id, but=states.OWN_ACTIONS)
 
 
 def visible(instance: Instance | None, caller: Caller, instance_id: str) -> Instance:
@@ -377,13 +383,36 @@ def _check_fit(flavor: flavor_rows.Flavor, image: image_rows.Image | None) -> No
         raise Invalid(f"flavorRef: {flavor.name} has {flavor.disk} GiB of disk, the image needs {image.min_disk}")
 
 
-def _reserve(db: Session, cloud: Cloud, caller: Caller, *, spec: CreateSpec, flavor: flavor_rows.Flavor) -> int:
-    each = {Resource.INSTANCES: 1, Resource.CORES: flavor.vcpus, Resource.RAM: flavor.ram}
-    fitting = quotas.fitting(db, cloud.settings, project_id=caller.project_id, each=each, most=spec.max_count)
-    count = max(fitting, spec.min_count)
-    amounts = {resource: amount * count for resource, amount in each.items()}
-    quotas.reserve(db, cloud.settings, project_id=caller.project_id, amounts=amounts)
-    return count
+def _reserve(
+    db: Session,
+    cloud: Cloud,
+    caller: Caller,
+    *,
+    spec: CreateSpec,
+    flavor: flavor_rows.Flavor,
+    interfaces: Sequence[ports.Interface],
+) -> int:
+    each = {
+        Resource.INSTANCES: 1,
+        Resource.CORES: flavor.vcpus,
+        Resource.RAM: flavor.ram,
+        Resource.PORTS: sum(interface.port_id is None for interface in interfaces),
+    }
+    return quotas.reserve_several(
+        db, cloud.settings, project_id=caller.project_id, each=each, least=spec.min_count, most=spec.max_count
+    )
+
+
+def _groups(
+    db: Session, cloud: Cloud, caller: Caller, spec: CreateSpec, interfaces: Sequence[ports.Interface]
+) -> Sequence[SecurityGroup]:
+    """Give the groups of the ports that are made with a server; those that are named have to be there in any case."""
+    if spec.security_groups is None and all(each.port_id is not None for each in interfaces):
+        return ()
+    try:
+        return security_groups.chosen(db, cloud, caller.project_id, spec.security_groups, by_name=True)
+    except NotFound as err:
+        raise Invalid(f"security_groups: {err}") from err
 
 
 def _places(
@@ -416,6 +445,7 @@ def _insert(
     flavor: flavor_rows.Flavor,
     image: image_rows.Image | None,
     interfaces: Sequence[ports.Interface],
+    groups: Sequence[SecurityGroup],
     backend_id: int,
     node: str | None,
     number: int,
@@ -457,7 +487,7 @@ def _insert(
     )
     db.add(instance)
     db.flush()
-    ports.attach(db, cloud, caller, instance=instance, interfaces=interfaces)
+    ports.attach(db, cloud, caller, instance=instance, interfaces=interfaces, groups=groups, announced=number > 1)
     installs = bool(backend.os) and backend.disk_template != "diskless" and image is not None and bool(image.file)
     guests.keep(db, cloud, instance, spec=spec.guest, public_key=public_key, installs=installs and flavor.disk > 0)
     if node is not None:

@@ -11,19 +11,36 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
-from cloud import guests, instances, networks, nic_tags, nics, policy, ports, states
+from cloud import (
+    firewall,
+    firewall_due,
+    guests,
+    instances,
+    networks,
+    nic_tags,
+    nics,
+    policy,
+    ports,
+    quotas,
+    security_groups,
+    states,
+)
 from cloud.addresses import Ip
 from cloud.context import Caller, Cloud
 from cloud.policy import Operation
 from cloud.ports import Interface, Interfaces, PortView
+from cloud.security_groups import GroupView
 from cloud.states import Action
 from common.errors import Conflict, Invalid, NotFound
 from common.jobs import Opcode
 from db import floating_ips, jobs
 from db import instances as instance_rows
 from db import ports as port_rows
+from db import security_groups as group_rows
 from db.instances import Instance, State
 from db.ports import Port
+from db.quotas import Resource
+from db.security_groups import SecurityGroup
 
 #: Ganeti's limit (constants.MAX_NICS)
 MOST = 8
@@ -46,13 +63,12 @@ def page(cloud: Cloud, caller: Caller, instance_id: str) -> Sequence[Attachment]
     with cloud.sessions.read() as db:
         instances.visible(instance_rows.get(db, instance_id), caller, instance_id)
         known = port_rows.of_instance(db, instance_id)
-        having = port_rows.addresses_of(db, [port.id for port in known])
         coming = {
             job.spec.get("port_id")
             for job in jobs.open_of_instance(db, instance_id)
             if job.action == Action.ATTACH_INTERFACE
         }
-        return [Attachment(PortView(port, having.get(port.id, ())), coming=port.id in coming) for port in known]
+        return [Attachment(view, coming=view.port.id in coming) for view in ports.views(db, known)]
 
 
 def get(cloud: Cloud, caller: Caller, instance_id: str, port_id: str) -> Attachment:
@@ -72,7 +88,7 @@ def attach(cloud: Cloud, caller: Caller, instance_id: str, wanted: Interface) ->
     with cloud.sessions.begin() as db:
         instance = instances.unlocked(db, caller, instance_id)
         port = begin_attach(db, cloud, caller, instance, wanted)
-        view = PortView(port, port_rows.addresses_of(db, [port.id]).get(port.id, ()))
+        view = ports.view(db, port)
     cloud.wake()
     return Attachment(view, coming=True)
 
@@ -129,7 +145,12 @@ def begin_attach(db: Session, cloud: Cloud, caller: Caller, instance: Instance, 
         raise Conflict(f"server {instance.id} has {MOST} interfaces, and no server may have more")
     first = known[-1].number + 1 if known else 0
     interface = _chosen(db, caller, wanted)
-    (port,) = ports.attach(db, cloud, caller, instance=instance, interfaces=[interface], first=first)
+    groups: Sequence[SecurityGroup] = ()
+    if interface.port_id is None:
+        amounts = {Resource.PORTS: 1}
+        quotas.reserve(db, cloud.settings, project_id=instance.project_id, amounts=amounts)
+        groups = security_groups.chosen(db, cloud, instance.project_id, None)
+    (port,) = ports.attach(db, cloud, caller, instance=instance, interfaces=[interface], groups=groups, first=first)
     db.flush()
     _begin(db, cloud, caller, instance, action=action, steps=_attaching(db, instance, port))
     return port
@@ -148,6 +169,43 @@ def begin_detach(
     if named is not None:
         raise Conflict(f"port {port.id} has the floating IP {named.id} associated with it: disassociate that first")
     _begin(db, cloud, caller, instance, action=action, steps=_detaching(db, instance, port, removed=removed))
+
+
+def groups(cloud: Cloud, caller: Caller, instance_id: str) -> Sequence[GroupView]:
+    """List the security groups of a server's ports, each once, by name; raises NotFound."""
+    policy.require(caller, Operation.SERVER_READ)
+    with cloud.sessions.read() as db:
+        instances.visible(instance_rows.get(db, instance_id), caller, instance_id)
+        found = group_rows.of_instances(db, [instance_id]).get(instance_id, ())
+        rules = group_rows.rules_of_groups(db, [group.id for group in found])
+        return [GroupView(group, rules.get(group.id, ())) for group in found]
+
+
+def change_group(cloud: Cloud, caller: Caller, instance_id: str, group: str, *, joins: bool) -> None:
+    """Put a server's firewalled ports into a security group, named or by its id, or take them out of it.
+
+    Raises NotFound for the server or the group, Conflict where several groups have the name, and Invalid where no port
+    is firewalled, or none is in the group that is to be left.
+    """
+    policy.require(caller, Operation.SERVER_WRITE)
+    with cloud.sessions.begin() as db:
+        instance = instances.held(db, caller, instance_id)
+        known = port_rows.of_instance(db, instance_id)
+        firewalled = [port.id for port in known if port.firewalled]
+        (wanted,) = security_groups.chosen(db, cloud, instance.project_id, [group], by_name=True)
+        now = cloud.clock()
+        firewall_due.touch_members(db, [port.id for port in known], group_ids=[wanted.id], now=now)
+        having = group_rows.groups_of(db, firewalled)
+        within = [port_id for port_id in firewalled if wanted.id in having.get(port_id, ())]
+        if joins:
+            if not firewalled:
+                raise Invalid(f"server {instance_id} has no port with port_security_enabled")
+            group_rows.join(db, [port_id for port_id in firewalled if port_id not in within], [wanted.id])
+        else:
+            if not within:
+                raise Invalid(f"server {instance_id} is not in the security group {group}")
+            group_rows.leave(db, within, wanted.id)
+        firewall_due.touch_ports(db, firewalled, now)
 
 
 def _chosen(db: Session, caller: Caller, wanted: Interface) -> Interface:
@@ -182,12 +240,15 @@ def _attaching(db: Session, instance: Instance, port: Port) -> Steps:
     places = port_rows.places(db, [instance.id])[instance.id]
     (nic,) = nics.of([place for place in places if place.port.id == port.id])
     change = {"nics": [["add", -1, nic.body()]], "hotplug": _runs(instance), "port_id": port.id}
-    tags = nic_tags.of_one(places, port.id, hostname=guests.hostname(instance.name, instance.id))
-    steps: Steps = [(Opcode.SET_PARAMS, change)]
-    if tags:
-        # the network script of the node looks at them as soon as the NIC comes
-        steps.insert(0, (Opcode.TAGS_SET, {"tags": list(tags)}))
-    return steps
+    tags = nic_tags.of_one(
+        places,
+        port.id,
+        hostname=guests.hostname(instance.name, instance.id),
+        firewalls=firewall.tell(db, [port]),
+    )
+    # the network script of the node looks at them as soon as the NIC comes
+    told: Steps = [(Opcode.TAGS_SET, {"tags": some}) for some in nic_tags.portions(tags)]
+    return [*told, (Opcode.SET_PARAMS, change)]
 
 
 def _detaching(db: Session, instance: Instance, port: Port, *, removed: bool) -> Steps:
@@ -200,11 +261,9 @@ def _detaching(db: Session, instance: Instance, port: Port, *, removed: bool) ->
     }
     prefix = nic_tags.prefix(port.id)
     hostname = guests.hostname(instance.name, instance.id)
-    tags = [tag for tag in nic_tags.of_one(places, port.id, hostname=hostname) if tag.startswith(prefix)]
-    steps: Steps = [(Opcode.SET_PARAMS, change)]
-    if tags:
-        steps.append((Opcode.TAGS_DEL, {"tags": tags, "prefix": prefix}))
-    return steps
+    tags = nic_tags.of_one(places, port.id, hostname=hostname, firewalls=firewall.tell(db, [port]))
+    portions = nic_tags.portions([tag for tag in tags if tag.startswith(prefix)])
+    return [(Opcode.SET_PARAMS, change), *((Opcode.TAGS_DEL, {"prefix": prefix}) for _ in portions)]
 
 
 def _runs(instance: Instance) -> bool:

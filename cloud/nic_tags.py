@@ -8,9 +8,10 @@ A tag is `syros:host:<name>`, or `syros:<NIC's name>:<key>:<value>`. Ganeti allo
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Collection, Iterator, Sequence
+import urllib.parse
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
-from cloud import nics, ways_out
+from cloud import firewall_tags, nics, ways_out
 from cloud.ways_out import Way
 from db.networks import Ipv6Mode, Subnet
 from db.ports import Place
@@ -19,10 +20,17 @@ _PREFIX = "syros"
 _MTU = 1500
 #: what is left of a tag
 _LONGEST_HOST = 117
+#: of the 8192 octets that Ganeti reads (ganeti.http.server), less the path
+_LONGEST_CALL = 7000
 
 
-def of(places: Sequence[Place], *, hostname: str, later: str | None = None) -> tuple[str, ...]:
-    """Give the tags of an instance with these ports, one of which may come later; none for one that has no port."""
+def of(
+    places: Sequence[Place], *, hostname: str, firewalls: Mapping[str, Sequence[str]], later: str | None = None
+) -> tuple[str, ...]:
+    """Give the tags of an instance with these ports, one of which may come later; none for one that has no port.
+
+    `firewalls` are values of `fw`, by port: see cloud.firewall_tags.
+    """
     if not places:
         return ()
     # of a subnet that is silent the guest is told no gateway, so another's is its way out
@@ -31,7 +39,27 @@ def of(places: Sequence[Place], *, hostname: str, later: str | None = None) -> t
     for place in places:
         name = nics.name_of(place.port.id)
         found += [f"{_PREFIX}:{name}:{key}:{value}" for key, value in _facts(place, ways)]
+        found += [tag(place.port.id, firewall_tags.KEY, value) for value in firewalls.get(place.port.id, ())]
     return tuple(dict.fromkeys(found))
+
+
+def tag(port_id: str, key: str, value: str) -> str:
+    """Give a tag of a port."""
+    return f"{prefix(port_id)}{key}:{value}"
+
+
+def portions(tags: Sequence[str]) -> list[list[str]]:
+    """Split tags into what one call of RAPI takes, which has them all in its first line."""
+    found: list[list[str]] = []
+    room = 0
+    for each in tags:
+        length = len(urllib.parse.quote_plus(each)) + len("&tag=")
+        if length > room:
+            found.append([])
+            room = _LONGEST_CALL
+        found[-1].append(each)
+        room -= length
+    return found
 
 
 def prefix(port_id: str) -> str:
@@ -39,10 +67,13 @@ def prefix(port_id: str) -> str:
     return f"{_PREFIX}:{nics.name_of(port_id)}:"
 
 
-def of_one(places: Sequence[Place], port_id: str, *, hostname: str) -> tuple[str, ...]:
+def of_one(
+    places: Sequence[Place], port_id: str, *, hostname: str, firewalls: Mapping[str, Sequence[str]]
+) -> tuple[str, ...]:
     """Give the tags that an instance with these ports has because of one of them."""
     only = all(place.port.id == port_id for place in places)
-    return tuple(tag for tag in of(places, hostname=hostname, later=port_id) if only or tag.startswith(prefix(port_id)))
+    whole = of(places, hostname=hostname, firewalls=firewalls, later=port_id)
+    return tuple(each for each in whole if only or each.startswith(prefix(port_id)))
 
 
 def _facts(place: Place, ways: Collection[Way]) -> Iterator[tuple[str, str]]:

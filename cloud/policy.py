@@ -47,6 +47,9 @@ class Operation(StrEnum):
     FLOATING_IP_READ = "floatingip:read"
     FLOATING_IP_READ_ALL = "floatingip:read_all"
     FLOATING_IP_WRITE = "floatingip:write"
+    SECURITY_GROUP_READ = "security_group:read"
+    SECURITY_GROUP_WRITE = "security_group:write"
+    SECURITY_GROUP_READ_ALL = "security_group:read_all"
     QUOTA_READ = "quota:read"
     QUOTA_READ_ALL = "quota:read_all"
     QUOTA_WRITE = "quota:write"
@@ -102,6 +105,15 @@ RULES: Mapping[Operation, Rule] = {
     Operation.FLOATING_IP_READ_ALL: Rule(Role.ADMIN, "look at every project's floating IPs, change and delete them"),
     Operation.FLOATING_IP_WRITE: Rule(
         Role.MEMBER, "keep addresses of external networks, give them to the project's servers, and give them back"
+    ),
+    Operation.SECURITY_GROUP_READ: Rule(
+        Role.READER, "look at the project's security groups and their rules, and at the ready-made ones"
+    ),
+    Operation.SECURITY_GROUP_WRITE: Rule(
+        Role.MEMBER, "make, change and delete the project's security groups and their rules"
+    ),
+    Operation.SECURITY_GROUP_READ_ALL: Rule(
+        Role.ADMIN, "look at every project's security groups, change and delete them"
     ),
     Operation.QUOTA_READ: Rule(Role.READER, "see the project's quotas and what is used of them"),
     Operation.QUOTA_READ_ALL: Rule(Role.ADMIN, "see any project's quotas"),

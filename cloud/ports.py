@@ -1,6 +1,7 @@
 """Ports: made by their owners, or with a server, whose interfaces they are.
 
-Lock order: what an instance needs, then usages, then subnets by id, then ports; what a port carries is held with it.
+Lock order: what an instance needs, quota usage, security groups, then subnets by id, then ports by id; what a port
+carries is held with it.
 Who had which address is recorded wherever a port gets or loses addresses, or an instance.
 """
 
@@ -13,7 +14,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from cloud import addresses, networks, policy, quotas
+from cloud import addresses, firewall_due, networks, policy, quotas, security_groups
 from cloud.addresses import Ip
 from cloud.context import Caller, Cloud
 from cloud.policy import Operation
@@ -21,10 +22,12 @@ from common import names
 from common.errors import Conflict, Invalid, NotFound
 from db import address_history, floating_ips, ports
 from db import networks as network_rows
+from db import security_groups as group_rows
 from db.instances import Instance
 from db.networks import Network, Subnet
 from db.ports import Address, Filter, Port, Shown
 from db.quotas import Resource
+from db.security_groups import SecurityGroup
 from db.sorting import Order
 
 #: addresses that a port may have
@@ -42,7 +45,10 @@ class FixedIp:
 
 @dataclass(frozen=True)
 class PortSpec:
-    """A new port. Without fixed addresses it gets one of each IP version that its network has."""
+    """A new port. Without fixed addresses it gets one of each IP version that its network has.
+
+    Without groups it is in the project's default one.
+    """
 
     network_id: str
     name: str = ""
@@ -50,6 +56,9 @@ class PortSpec:
     mac: str | None = None
     enabled: bool = True
     fixed_ips: tuple[FixedIp, ...] | None = None
+    #: ids of security groups
+    groups: tuple[str, ...] | None = None
+    firewalled: bool = True
 
 
 @dataclass(frozen=True)
@@ -59,14 +68,18 @@ class PortChange:
     name: str | None = None
     description: str | None = None
     enabled: bool | None = None
+    #: ids of security groups
+    groups: tuple[str, ...] | None = None
+    firewalled: bool | None = None
 
 
 @dataclass(frozen=True)
 class PortView:
-    """A port with its addresses."""
+    """A port with its addresses, and the ids of its security groups."""
 
     port: Port
     addresses: Sequence[Address]
+    groups: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -78,6 +91,8 @@ class Interface:
     ip: Ip | None = None
     #: the port is the one that carries a floating IP
     floating: bool = False
+    #: the network, where it was chosen and found to be usable in this transaction
+    network: Network | None = None
 
 
 @dataclass(frozen=True)
@@ -90,12 +105,21 @@ class Interfaces:
 
 
 def create(cloud: Cloud, caller: Caller, specs: Sequence[PortSpec]) -> Sequence[PortView]:
-    """Make ports, all or none; raises NotFound, Invalid, Conflict (also when no address is left)."""
+    """Make ports, all or none; raises NotFound, Invalid, QuotaExceeded, Conflict (also when no address is left)."""
     policy.require(caller, Operation.PORT_WRITE)
+    for spec in specs:
+        if spec.groups and not spec.firewalled:
+            raise Invalid("security_groups: a port without port_security_enabled has none")
     with cloud.sessions.begin() as db:
+        amounts = {Resource.PORTS: len(specs)}
+        quotas.reserve(db, cloud.settings, project_id=caller.project_id, amounts=amounts)
+        groups = [_groups(db, cloud, caller, spec) for spec in specs]
         found = {spec.network_id: networks.usable(db, caller, spec.network_id) for spec in specs}
         subnets = network_rows.lock_subnets(db, list(found))
-        made = [_create(db, cloud, caller, spec, network=found[spec.network_id], subnets=subnets) for spec in specs]
+        made = [
+            _create(db, cloud, caller, spec, network=found[spec.network_id], subnets=subnets, groups=its)
+            for spec, its in zip(specs, groups, strict=True)
+        ]
         address_history.begin(db, [view.port.id for view in made], cloud.clock())
         return made
 
@@ -104,14 +128,13 @@ def get(cloud: Cloud, caller: Caller, port_id: str) -> PortView:
     """Give a port that the caller may see; raises NotFound."""
     policy.require(caller, Operation.PORT_READ)
     with cloud.sessions.read() as db:
-        port = visible(ports.get(db, port_id), caller, port_id)
-        return PortView(port, ports.addresses_of(db, [port.id]).get(port.id, ()))
+        return view(db, visible(ports.get(db, port_id), caller, port_id))
 
 
 def page(
     cloud: Cloud, caller: Caller, wanted: Filter, *, limit: int, marker: str | None = None, orders: Sequence[Order] = ()
 ) -> Sequence[PortView]:
-    """List ports that the caller may see; raises Invalid for a marker that is none of them. Two statements."""
+    """List ports that the caller may see; raises Invalid for a marker that is none of them. Three statements."""
     policy.require(caller, Operation.PORT_READ)
     if not policy.allows(caller.roles, Operation.PORT_READ_ALL):
         wanted = replace(wanted, project_id=caller.project_id)
@@ -123,20 +146,29 @@ def page(
             except NotFound as err:
                 raise Invalid(f"marker: {err}") from err
         found = ports.page(db, wanted, limit=limit, orders=orders, after=after)
-        having = ports.addresses_of(db, [port.id for port in found])
-        return [PortView(port, having.get(port.id, ())) for port in found]
+        return views(db, found)
 
 
 def update(cloud: Cloud, caller: Caller, port_id: str, change: PortChange) -> PortView:
-    """Change what is said of a port; raises NotFound."""
+    """Change what is said of a port, and what it lets through; raises NotFound, Invalid, Forbidden or Conflict."""
     policy.require(caller, Operation.PORT_WRITE)
     with cloud.sessions.begin() as db:
+        known = visible(ports.get(db, port_id), caller, port_id)
+        groups = None
+        if change.groups is not None:
+            groups = security_groups.chosen(db, cloud, known.project_id, change.groups)
+        now = cloud.clock()
+        if groups is not None or change.firewalled is not None:
+            coming = [group.id for group in groups or ()]
+            firewall_due.touch_members(db, [port_id], group_ids=coming, now=now)
         port = visible(ports.lock(db, port_id), caller, port_id)
-        for key, value in vars(change).items():
+        for key in ("name", "description", "enabled"):
+            value = getattr(change, key)
             if value is not None:
                 setattr(port, key, value)
-        port.updated_at = cloud.clock()
-        return PortView(port, ports.addresses_of(db, [port.id]).get(port.id, ()))
+        port.updated_at = now
+        _change_firewall(db, caller, port, firewalled=change.firewalled, groups=groups, now=now)
+        return view(db, port)
 
 
 def delete(cloud: Cloud, caller: Caller, port_id: str) -> None:
@@ -144,6 +176,8 @@ def delete(cloud: Cloud, caller: Caller, port_id: str) -> None:
     policy.require(caller, Operation.PORT_WRITE)
     with cloud.sessions.begin() as db:
         known = visible(ports.get(db, port_id), caller, port_id)
+        check_carries_none(known)
+        quotas.count_down(db, project_id=known.project_id, resource=Resource.PORTS)
         subnets = _by_id(network_rows.lock_subnets(db, [known.network_id]))
         port = visible(ports.lock(db, port_id), caller, port_id)
         if port.instance_id is not None:
@@ -156,6 +190,18 @@ def check_carries_none(port: Port) -> None:
     """Raise Conflict for a port that carries a floating IP, with which it comes and goes."""
     if port.floating:
         raise Conflict(f"port {port.id} carries a floating IP, and goes with it: delete that")
+
+
+def view(db: Session, port: Port) -> PortView:
+    """Give a port with what belongs to it; two statements."""
+    return views(db, [port])[0]
+
+
+def views(db: Session, found: Sequence[Port]) -> list[PortView]:
+    """Give ports with what belongs to them; two statements."""
+    port_ids = [port.id for port in found]
+    having, groups = ports.addresses_of(db, port_ids), group_rows.groups_of(db, port_ids)
+    return [PortView(port, having.get(port.id, ()), groups.get(port.id, ())) for port in found]
 
 
 def visible(port: Port | None, caller: Caller, port_id: str) -> Port:
@@ -184,7 +230,7 @@ def plan(db: Session, caller: Caller, asked: Interfaces) -> tuple[Interface, ...
         return ()
     if len(candidates) > 1 and not candidates[0].is_default:
         raise Conflict("networks: there are several, and none is the default; name those that the server is to be in")
-    return (Interface(network_id=candidates[0].id),)
+    return (Interface(network_id=candidates[0].id, network=candidates[0]),)
 
 
 def attach(
@@ -194,11 +240,14 @@ def attach(
     *,
     instance: Instance,
     interfaces: Sequence[Interface],
+    groups: Sequence[SecurityGroup],
     first: int = 0,
+    announced: bool = False,
 ) -> list[Port]:
     """Give an instance ports, in order; raises Invalid or Conflict. Holds the networks' subnets.
 
-    `first` is the number of the first: those that the instance has already come before it.
+    Ports that are made here are in the groups, and have been counted. `first` is the number of the first: those that
+    the instance has already come before it. `announced` says that this transaction has made some like these already.
     """
     known = {each.port_id: _free_port(db, caller, each) for each in interfaces if each.port_id is not None}
     if len(known) < sum(each.port_id is not None for each in interfaces):
@@ -206,19 +255,26 @@ def attach(
     found: dict[str, Network] = {}
     for each in interfaces:
         if each.network_id is not None and each.network_id not in found:
-            found[each.network_id] = _network(db, caller, each.network_id)
+            found[each.network_id] = each.network or _network(db, caller, each.network_id)
     subnets = network_rows.lock_subnets(db, list(found))
-    made = []
+    group_ids = [group.id for group in groups]
+    if not announced:
+        coming = group_ids if found else []
+        firewall_due.touch_members(db, sorted(filter(None, known)), group_ids=coming, now=cloud.clock())
+    made, new = [], []
     for number, each in enumerate(interfaces, start=first):
         if each.port_id is not None:
             port = _take(db, caller, each.port_id)
             port.instance_id, port.number, port.updated_at = instance.id, number, cloud.clock()
+            port.firewall_due_at = None
         else:
             network = found[each.network_id or ""]
             port = make(db, cloud, network, project_id=instance.project_id, instance=instance, number=number)
             fixed = (FixedIp(ip=each.ip),) if each.ip is not None else None
             assign(db, port, [subnet for subnet in subnets if subnet.network_id == network.id], fixed)
+            new.append(port.id)
         made.append(port)
+    group_rows.join(db, new, group_ids)
     now = cloud.clock()
     address_history.end(db, [port_id for port_id in known if port_id is not None], now)
     address_history.begin(db, [port.id for port in made], now)
@@ -232,39 +288,41 @@ def release(db: Session, instance_id: str, now: datetime) -> None:
         having.setdefault(place.port, []).extend([place.address] if place.address is not None else [])
     if not having:
         return
-    subnets = _by_id(network_rows.lock_subnets(db, sorted({port.network_id for port in having if port.owned})))
-    # those that stay come first: what they carry is changed only while they are held
+    owned = {port: found for port, found in having.items() if port.owned}
+    if owned:
+        project_id = next(iter(owned)).project_id
+        quotas.count_down(db, project_id=project_id, resource=Resource.PORTS, amount=len(owned))
+    subnets = _by_id(network_rows.lock_subnets(db, sorted({port.network_id for port in owned})))
+    firewall_due.touch_members(db, [port.id for port in having], now=now)
     _free(db, [port for port in having if not port.owned], now)
-    _remove(db, {port: found for port, found in having.items() if port.owned}, subnets, now)
+    _remove(db, owned, subnets, now)
 
 
 def let_go(db: Session, port_id: str, *, instance_id: str, now: datetime, removed: bool = False) -> None:
-    """Take a port from the instance that has it; doing it twice changes nothing.
+    """Take a port from the instance that has it, whose row is held; doing it twice changes nothing.
 
     One that was made for the instance is gone then, and any that is to be `removed`; others wait for another instance.
     """
-    known = ports.get(db, port_id)
-    if known is None:
+    known = ports.get_anew(db, port_id)
+    if known is None or known.instance_id != instance_id:
         return
-    if known.floating and removed:
-        quotas.hold(db, known.project_id)
+    if known.owned or removed:
+        counted = Resource.FLOATING_IPS if known.floating else Resource.PORTS
+        quotas.count_down(db, project_id=known.project_id, resource=counted)
     subnets = _by_id(network_rows.lock_subnets(db, [known.network_id]))
-    port = ports.lock(db, port_id)
-    if port is None or port.instance_id != instance_id:
-        return
-    if port.owned or removed:
-        remove(db, port, subnets, now)
+    firewall_due.touch_members(db, [port_id], now=now)
+    if known.owned or removed:
+        remove(db, known, subnets, now)
     else:
-        _free(db, [port], now)
+        _free(db, [known], now)
 
 
 def remove(db: Session, port: Port, subnets: Mapping[str, Subnet], now: datetime) -> None:
-    """Remove a held port, whose subnets are held, with the floating IP that it may carry: then usages are held, too."""
-    if port.floating:
-        carried = floating_ips.carried_by(db, port.id)
-        if carried is not None:
-            db.delete(carried)
-            quotas.count_down(db, project_id=carried.project_id, resource=Resource.FLOATING_IPS)
+    """Remove a held port, whose subnets are held, with the floating IP that it may carry; it is counted no more."""
+    carried = floating_ips.carried_by(db, port.id) if port.floating else None
+    if carried is not None:
+        db.delete(carried)
+        db.flush()
     _remove(db, {port: ports.addresses_of(db, [port.id]).get(port.id, ())}, subnets, now)
 
 
@@ -315,12 +373,62 @@ def assign(db: Session, port: Port, subnets: Sequence[Subnet], wanted: Sequence[
 
 
 def _create(
-    db: Session, cloud: Cloud, caller: Caller, spec: PortSpec, *, network: Network, subnets: Sequence[Subnet]
+    db: Session,
+    cloud: Cloud,
+    caller: Caller,
+    spec: PortSpec,
+    *,
+    network: Network,
+    subnets: Sequence[Subnet],
+    groups: Sequence[SecurityGroup],
 ) -> PortView:
+    if not spec.firewalled:
+        _check_may_open(caller, network)
     port = make(db, cloud, network, project_id=caller.project_id, mac=spec.mac, name=spec.name)
-    port.description, port.enabled = spec.description, spec.enabled
+    port.description, port.enabled, port.firewalled = spec.description, spec.enabled, spec.firewalled
     own = [subnet for subnet in subnets if subnet.network_id == network.id]
-    return PortView(port, assign(db, port, own, spec.fixed_ips))
+    addresses = assign(db, port, own, spec.fixed_ips)
+    group_rows.join(db, [port.id], [group.id for group in groups])
+    return PortView(port, addresses, sorted(group.id for group in groups))
+
+
+def _groups(db: Session, cloud: Cloud, caller: Caller, spec: PortSpec) -> Sequence[SecurityGroup]:
+    return security_groups.chosen(db, cloud, caller.project_id, spec.groups) if spec.firewalled else ()
+
+
+def _change_firewall(
+    db: Session,
+    caller: Caller,
+    port: Port,
+    *,
+    firewalled: bool | None,
+    groups: Sequence[SecurityGroup] | None,
+    now: datetime,
+) -> None:
+    """Change what a held port lets through; None leaves a thing as it is."""
+    if firewalled is not None and firewalled is not port.firewalled:
+        _check_may_open(caller, network_rows.get(db, port.network_id))
+        if not firewalled and groups is None and group_rows.groups_of(db, [port.id]):
+            raise Conflict(f"port {port.id} has security groups; take it out of them in the same request")
+        port.firewalled = firewalled
+    elif groups is None:
+        return
+    if groups and not port.firewalled:
+        raise Invalid("security_groups: a port without port_security_enabled has none")
+    if groups is not None:
+        group_rows.leave_all(db, port.id)
+        group_rows.join(db, [port.id], [group.id for group in groups])
+    firewall_due.touch_ports(db, [port.id], now)
+
+
+def _check_may_open(caller: Caller, network: Network | None) -> None:
+    """Raise Forbidden for a caller who may not say whether a network's ports are firewalled."""
+    if network is None or network.project_id is None or network.project_id != caller.project_id:
+        policy.require(caller, Operation.NETWORK_WRITE_ALL)
+
+
+def _loosen(port: Port, now: datetime) -> None:
+    port.instance_id, port.number, port.updated_at, port.firewall_due_at = None, 0, now, None
 
 
 def _automatic(db: Session, port: Port, subnets: Sequence[Subnet]) -> Sequence[Address]:
@@ -383,7 +491,7 @@ def _free(db: Session, held: Sequence[Port], now: datetime) -> None:
     if not held:
         return
     for port in held:
-        port.instance_id, port.number, port.updated_at = None, 0, now
+        _loosen(port, now)
     db.flush()
     if any(port.floating for port in held):
         floating_ips.dissociate(db, [port.id for port in held])
@@ -394,9 +502,12 @@ def _free(db: Session, held: Sequence[Port], now: datetime) -> None:
 def _remove(db: Session, gone: Mapping[Port, Sequence[Address]], subnets: Mapping[str, Subnet], now: datetime) -> None:
     """Remove ports with their addresses, whose subnets are held."""
     for port, having in gone.items():
-        addresses.give_back(db, subnets, having)
+        # the addresses' rows go with it
         db.delete(port)
         db.flush()
+        for address in having:
+            db.expunge(address)
+        addresses.free(db, subnets, having)
     address_history.end(db, [port.id for port in gone], now)
 
 

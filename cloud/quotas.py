@@ -10,8 +10,8 @@ from sqlalchemy.orm import Session
 from cloud.context import Cloud
 from cloud.settings import CloudSettings
 from common.errors import Invalid, NotFound, QuotaExceeded
-from db import floating_ips, instances, networks, projects, quotas
-from db.quotas import Resource
+from db import floating_ips, instances, networks, ports, projects, quotas, security_groups
+from db.quotas import Resource, Usage
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Standing:
 
 @dataclass(frozen=True)
 class Drift:
-    """A usage that is not what the project's instances and networks add up to."""
+    """A usage that is not what the project's things add up to."""
 
     project_id: str
     resource: Resource
@@ -60,16 +60,23 @@ def clear_limits(cloud: Cloud, project_id: str, resources: Collection[Resource] 
         quotas.clear_limits(db, project_id, resources)
 
 
-def fitting(db: Session, settings: CloudSettings, *, project_id: str, each: Mapping[Resource, int], most: int) -> int:
-    """Tell how many times `each` the limits allow, up to `most`. Holds the project's usage rows."""
+def reserve_several(
+    db: Session, settings: CloudSettings, *, project_id: str, each: Mapping[Resource, int], least: int, most: int
+) -> int:
+    """Count new use, `each` as many times as the limits allow, and tell how often; raises QuotaExceeded below `least`.
+
+    Holds the project's usage rows until the transaction ends.
+    """
     usages = quotas.lock_usages(db, project_id)
     limits = _limits(db, settings, project_id)  # after the lock: a project that was deleted meanwhile has none left
     counts = [
         (limits[resource] - usages[resource].used) // amount
         for resource, amount in each.items()
-        if limits[resource] >= 0
+        if limits[resource] >= 0 and amount > 0
     ]
-    return max(0, min([most, *counts]))
+    count = max(least, min([most, *counts]))
+    _add(usages, limits, {resource: amount * count for resource, amount in each.items()})
+    return count
 
 
 def reserve(db: Session, settings: CloudSettings, *, project_id: str, amounts: Mapping[Resource, int]) -> None:
@@ -79,39 +86,43 @@ def reserve(db: Session, settings: CloudSettings, *, project_id: str, amounts: M
     """
     usages = quotas.lock_usages(db, project_id)
     limits = _limits(db, settings, project_id)  # after the lock: a project that was deleted meanwhile has none left
+    _add(usages, limits, amounts)
+
+
+def _add(usages: Mapping[Resource, Usage], limits: Mapping[Resource, int], amounts: Mapping[Resource, int]) -> None:
     for resource, amount in amounts.items():
         limit, used = limits[resource], usages[resource].used
-        if limit >= 0 and used + amount > limit:
+        if amount > 0 and 0 <= limit < used + amount:
             raise QuotaExceeded(f"quota exceeded for {resource}: requested {amount}, used {used} of {limit}")
     for resource, amount in amounts.items():
         usages[resource].used += amount
 
 
 def hold(db: Session, project_id: str) -> None:
-    """Hold a project's usage rows until the transaction ends, for a `count_down` that may follow."""
+    """Hold the project's usage rows until the transaction ends: others that count, or make what is counted, wait."""
     quotas.lock_usages(db, project_id)
 
 
 def count_up(db: Session, *, project_id: str, resource: Resource, amount: int = 1) -> None:
-    """Count what an operator makes for a project, whatever its limit."""
+    """Count what is made for a project whatever its limit."""
     quotas.lock_usages(db, project_id)[resource].used += amount
 
 
 def count_down(db: Session, *, project_id: str, resource: Resource, amount: int = 1) -> None:
     """Give back what was reserved for things that are no instances, in the transaction that ends them."""
-    usage = quotas.lock_usages(db, project_id)[resource]
-    usage.used = max(0, usage.used - amount)
+    quotas.lower(db, project_id=project_id, resource=resource, amount=amount)
 
 
 def release(db: Session, instance: instances.Instance) -> None:
     """Give back what an instance was counted for; a second time does nothing. The instance's row is held."""
     if not instance.charged:
         return
+    amounts = _charged(instance)
     instance.charged = False
-    usages = quotas.lock_usages(db, instance.project_id)
-    for resource, amount in _charged(instance).items():
-        usages[resource].used = max(0, usages[resource].used - amount)
     instance.charged_vcpus = instance.charged_ram = 0
+    usages = quotas.lock_usages(db, instance.project_id)
+    for resource, amount in amounts.items():
+        usages[resource].used = max(0, usages[resource].used - amount)
 
 
 def charge(db: Session, instance: instances.Instance) -> None:
@@ -165,17 +176,22 @@ def _charged(instance: instances.Instance) -> Mapping[Resource, int]:
 def audit(cloud: Cloud, *, repair: bool = False) -> list[Drift]:
     """Compare every usage with what is charged for; repair recounts within one transaction."""
     with cloud.sessions.begin() if repair else cloud.sessions.read() as db:
-        charged, owned, floating = instances.charges(db), networks.counts(db), floating_ips.counts(db)
+        charged, owned = instances.charges(db), networks.counts(db)
+        having, filtering, floating = ports.counts(db), security_groups.counts(db), floating_ips.counts(db)
         recorded = {(row.project_id, row.resource): row for row in quotas.all_usages(db)}
         drifts = []
         for (project_id, resource), row in recorded.items():
             count, cores, ram = charged.get(project_id, (0, 0, 0))
+            groups, rules = filtering.get(project_id, (0, 0))
             actual = {
                 Resource.INSTANCES: count,
                 Resource.CORES: cores,
                 Resource.RAM: ram,
                 Resource.NETWORKS: owned.get(project_id, 0),
                 Resource.FLOATING_IPS: floating.get(project_id, 0),
+                Resource.PORTS: having.get(project_id, 0),
+                Resource.SECURITY_GROUPS: groups,
+                Resource.SECURITY_GROUP_RULES: rules,
             }[resource]
             if row.used != actual:
                 drifts.append(Drift(project_id, resource, recorded=row.used, actual=actual))
@@ -184,12 +200,19 @@ def audit(cloud: Cloud, *, repair: bool = False) -> list[Drift]:
     return drifts
 
 
-def _limits(db: Session, settings: CloudSettings, project_id: str) -> Mapping[Resource, int]:
-    defaults = {
+def defaults(settings: CloudSettings) -> Mapping[Resource, int]:
+    """Give the limits of a project that nobody gave its own."""
+    return {
         Resource.INSTANCES: settings.quota_instances,
         Resource.CORES: settings.quota_cores,
         Resource.RAM: settings.quota_ram,
         Resource.NETWORKS: settings.quota_networks,
         Resource.FLOATING_IPS: settings.quota_floating_ips,
+        Resource.PORTS: settings.quota_ports,
+        Resource.SECURITY_GROUPS: settings.quota_security_groups,
+        Resource.SECURITY_GROUP_RULES: settings.quota_security_group_rules,
     }
-    return {**defaults, **quotas.limits(db, project_id)}
+
+
+def _limits(db: Session, settings: CloudSettings, project_id: str) -> Mapping[Resource, int]:
+    return {**defaults(settings), **quotas.limits(db, project_id)}

@@ -16,6 +16,15 @@ class CloudSettings:
     quota_ram: int = config.setting(51200, "MiB of memory that a project's instances may have, by default; -1 for none")
     quota_networks: int = config.setting(10, "networks of its own that a project may have, by default; -1 for no limit")
     quota_floating_ips: int = config.setting(50, "floating IPs that a project may have, by default; -1 for no limit")
+    quota_ports: int = config.setting(
+        500, "ports that a project may have, those of its servers among them, by default; -1 for no limit"
+    )
+    quota_security_groups: int = config.setting(
+        10, "security groups that a project may have, by default; -1 for no limit"
+    )
+    quota_security_group_rules: int = config.setting(
+        100, "rules that a project's security groups may have, by default; -1 for no limit"
+    )
     token_hours: float = config.setting(8.0, "hours that a token lives")
     metadata_items: int = config.setting(128, "metadata items that an instance may have")
     cpu_ratio: float = config.setting(16.0, "virtual CPUs that may share one of a node's")

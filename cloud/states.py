@@ -38,6 +38,12 @@ class Action(StrEnum):
     DETACH_INTERFACE = "detach-interface"
     #: our own: remove what a failed create left in the cluster
     CLEANUP = "cleanup"
+    #: our own: tell nodes what security groups let through
+    FIREWALL = "firewall"
+
+
+#: what nobody has asked for in so many words
+OWN_ACTIONS = (Action.CLEANUP, Action.FIREWALL)
 
 
 @dataclass(frozen=True)
@@ -81,6 +87,7 @@ RULES: dict[Action, Rule] = {
     Action.RESTORE: Rule(Opcode.STARTUP, Task.RESTORING, _ALIVE, after=Task.SOFT_DELETED),
     Action.DELETE: Rule(Opcode.REMOVE, Task.DELETING, _ANY, overlaps=True),
     Action.CLEANUP: Rule(Opcode.REMOVE, None, frozenset({State.ERROR}), overlaps=True),
+    Action.FIREWALL: Rule(Opcode.SET_PARAMS, None, _SEEN, overlaps=True),
 }
 
 

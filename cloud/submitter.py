@@ -13,7 +13,9 @@ from concurrent import futures
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from cloud import calls, events, guests, image_copies, instances, nic_tags, nics, quotas
+from sqlalchemy.orm import Session
+
+from cloud import calls, events, firewall, guests, image_copies, instances, nic_tags, nics, quotas
 from cloud.clients import Clients
 from cloud.context import Cloud
 from cloud.states import Action
@@ -76,6 +78,7 @@ class Submitter:
 
     def step(self) -> None:
         """Start a worker for each backend that has none."""
+        self._plan()
         with self._cloud.sessions.read() as db:
             usable = backends.usable(db)
         for backend in usable:
@@ -85,6 +88,12 @@ class Submitter:
                 continue
             if backend.cluster is not None and not self._stopping.is_set():
                 self._busy[backend.id] = self._pool.submit(self._serve, backend)
+
+    def _plan(self) -> None:
+        try:
+            firewall.plan(self._cloud)
+        except Exception:  # what users have asked for does not wait for this
+            log.exception("firewall.failed")
 
     def serve(self, backend: Backend) -> int:
         """Send one batch of a backend's jobs; give the number that was claimed. Raises RapiError."""
@@ -132,6 +141,7 @@ class Submitter:
             orders = []
             created = [job.instance_id for job in claimed if job.opcode == Opcode.CREATE]
             places = ports.places(db, created) if created else {}
+            firewalls = _firewalls(db, claimed, places, now)
             for job in claimed:
                 instance = instance_rows.get(db, job.instance_id)
                 if instance is not None and _is_in_vain(job, instance):
@@ -139,7 +149,7 @@ class Submitter:
                 elif instance is not None:
                     job.attempts += 1
                     image = images.get(db, instance.image_id) if instance.image_id else None
-                    orders.append(_order(job, instance, image, row, places.get(instance.id, ())))
+                    orders.append(_order(job, instance, image, row, places.get(instance.id, ()), firewalls=firewalls))
         return orders
 
     def _send(self, client: Client, backend: Backend, order: calls.Order, known: Mapping[int, int]) -> None:
@@ -148,6 +158,8 @@ class Submitter:
             ganeti_id = found if found is not None else calls.place(client, self._with_ticket(order))
         except _InVain as err:
             self._give_up(order, Refusal("Withdrawn", str(err)))
+        except calls.Needless as err:
+            self._give_up(order, Refusal("Needless", str(err)), reached=True)
         except RapiRefused as err:
             self._refused(order, err)
         except RapiUnreachable as err:
@@ -250,14 +262,14 @@ class Submitter:
                 job.attempts -= 1
                 job.claimed_until = self._cloud.clock() + pause
 
-    def _give_up(self, order: calls.Order, refusal: Refusal, *, gone: bool = False) -> None:
+    def _give_up(self, order: calls.Order, refusal: Refusal, *, gone: bool = False, reached: bool = False) -> None:
         now = self._cloud.clock()
         with self._cloud.sessions.begin() as db:
             held = events.hold(db, order.job_id)
             if held is None or held[1].finished_at is not None or held[1].ganeti_id is not None:
                 return
             instance, job = held
-            job.status = JobStatus.SUCCESS if gone else JobStatus.ERROR
+            job.status = JobStatus.SUCCESS if gone or reached else JobStatus.ERROR
             job.finished_at = now
             job.error_class, job.error_text = refusal.error_class, refusal.text
             if gone and order.action is Action.DELETE:
@@ -278,6 +290,23 @@ def _is_in_vain(job: jobs.Job, instance: instance_rows.Instance) -> bool:
     """
     deletes = {Task.DELETING: Action.DELETE, Task.SOFT_DELETING: Action.SOFT_DELETE}
     return instance.task in deletes and job.action != deletes[instance.task] and job.attempts == 0
+
+
+def _firewalls(
+    db: Session, claimed: Sequence[jobs.Job], places: Mapping[str, Sequence[ports.Place]], now: datetime
+) -> Mapping[str, Sequence[str]]:
+    """Give what the tags of new instances are to say of their firewalls, by port."""
+    own = {place.port.id: place.port for some in places.values() for place in some}
+    if not own:
+        return {}
+    held = [port for port_id in sorted(own) if (port := ports.lock(db, port_id)) is not None]
+    found = firewall.tell(db, held)
+    again = {job.instance_id for job in claimed if job.attempts > 0}
+    for port in held:
+        if port.instance_id in again:
+            # an attempt whose outcome nobody knows may have said something else
+            port.firewall_digest, port.firewall_due_at = None, now
+    return found
 
 
 def _fail_create(instance: instance_rows.Instance, refusal: Refusal, now: datetime) -> None:
@@ -303,6 +332,8 @@ def _order(
     image: images.Image | None,
     backend: Backend,
     places: Sequence[ports.Place],
+    *,
+    firewalls: Mapping[str, Sequence[str]],
 ) -> calls.Order:
     return calls.Order(
         job_id=job.id,
@@ -324,5 +355,5 @@ def _order(
         hvparams=tuple(sorted(backend.hvparams.items())),
         spec=job.spec,
         nics=nics.of(places),
-        tags=nic_tags.of(places, hostname=guests.hostname(instance.name, instance.id)),
+        tags=nic_tags.of(places, hostname=guests.hostname(instance.name, instance.id), firewalls=firewalls),
     )

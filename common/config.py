@@ -34,6 +34,7 @@ SECTIONS: dict[str, str] = {
     "eventd": "eventd.settings:EventdSettings",
     "seriald": "seriald.settings:SerialdSettings",
     "nfdhcpd": "nfdhcpd.settings:NfdhcpdSettings",
+    "metadatad": "metadatad.settings:MetadatadSettings",
     "sandbox": "sandbox.settings:SandboxSettings",
 }
 

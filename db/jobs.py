@@ -15,6 +15,8 @@ from common.jobs import JobStatus, Opcode
 from db import base
 
 _OPEN = "finished_at IS NULL"
+#: the action of which there may be a lot at once, and which nobody waits for at the API
+_LAST = "firewall"
 #: the error of a job that Ganeti has forgotten: it may have worked
 LOST = "JobLost"
 #: word for word as in the index, so that lists find it
@@ -130,10 +132,10 @@ def unanswered(
     return session.scalar(query.order_by(Job.id).limit(1))
 
 
-def of_instance(session: orm.Session, instance_id: str, *, limit: int = 1000) -> Sequence[Job]:
-    """List an instance's jobs, newest first."""
-    query = sa.select(Job).where(Job.instance_id == instance_id).order_by(Job.id.desc())
-    return session.scalars(query.limit(limit)).all()
+def of_instance(session: orm.Session, instance_id: str, *, limit: int = 1000, but: Sequence[str] = ()) -> Sequence[Job]:
+    """List an instance's jobs, newest first, those of some actions left out."""
+    query = sa.select(Job).where(Job.instance_id == instance_id, Job.action.not_in(but))
+    return session.scalars(query.order_by(Job.id.desc()).limit(limit)).all()
 
 
 def open_of_instance(session: orm.Session, instance_id: str) -> Sequence[Job]:
@@ -188,6 +190,7 @@ def claim(
 ) -> Sequence[Job]:
     """Take jobs that are to be submitted, oldest first: up to `fresh` new ones, and any whose claim has run out.
 
+    Firewalls come last.
     A job whose claim has run out is in flight already, so far as anybody knows: it needs no free slot.
     An instance's jobs go one at a time, in order: one is eligible only when none before it is unfinished.
     The backend's row is held.
@@ -256,6 +259,7 @@ def _claimable(backend_id: int, now: datetime) -> sa.Select[Job]:
             Job.claimed_until.is_(None) | (Job.claimed_until < now),
             ~waits,
         )
-        .order_by(Job.id)
+        # what somebody waits for goes first
+        .order_by(Job.action == _LAST, Job.id)
         .with_for_update(skip_locked=True, of=Job, key_share=True)
     )

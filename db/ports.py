@@ -23,6 +23,7 @@ class Port(base.Base):
         sa.Index("ix_ports_project_id", "project_id", "created_at", "id"),
         sa.Index("ix_ports_network_id", "network_id", "created_at", "id"),
         sa.Index("ix_ports_instance_id", "instance_id", "number"),
+        base.partial_index("ix_ports_firewall_due_at", "firewall_due_at", where="firewall_due_at IS NOT NULL"),
     )
 
     id: Mapped[str] = mapped_column(sa.String(36), primary_key=True)
@@ -41,6 +42,14 @@ class Port(base.Base):
     owned: Mapped[bool] = mapped_column(default=False)
     #: carries a floating IP, and is gone with it: see db.floating_ips
     floating: Mapped[bool] = mapped_column(default=False)
+    #: its security groups say what it lets through; otherwise everything is, but what is not its own
+    firewalled: Mapped[bool] = mapped_column(default=True)
+    #: since when its instance's node has to be told of a change; None: it knows all
+    firewall_due_at: Mapped[datetime | None]
+    #: counts what its instance's node was told
+    firewall_generation: Mapped[int] = mapped_column(default=0)
+    #: what the last of these was, as a digest; None: nobody knows
+    firewall_digest: Mapped[str | None] = mapped_column(sa.String(64))
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
 
@@ -59,6 +68,15 @@ class Address(base.Base):
     port_id: Mapped[str] = mapped_column(sa.ForeignKey("ports.id", ondelete="CASCADE"))
 
 
+class Membership(base.Base):
+    """A port's being in a security group."""
+
+    __tablename__ = "port_security_groups"
+
+    port_id: Mapped[str] = mapped_column(sa.ForeignKey("ports.id", ondelete="CASCADE"), primary_key=True)
+    group_id: Mapped[str] = mapped_column(sa.ForeignKey("security_groups.id"), primary_key=True, index=True)
+
+
 @dataclass(frozen=True)
 class Filter:
     """Which ports a list shows; None means any."""
@@ -73,6 +91,9 @@ class Filter:
     enabled: bool | None = None
     ips: Sequence[str] | None = None
     subnet_ids: Sequence[str] | None = None
+    #: in one of these security groups
+    group_ids: Sequence[str] | None = None
+    firewalled: bool | None = None
     #: with an instance, or without
     attached: bool | None = None
 
@@ -110,10 +131,9 @@ def get(session: orm.Session, port_id: str) -> Port | None:
     return session.get(Port, port_id)
 
 
-def get_again(session: orm.Session, port_id: str) -> Port | None:
-    """Get a port as it is now, whatever was read of it before."""
-    query = sa.select(Port).where(Port.id == port_id)
-    return session.scalar(query.execution_options(populate_existing=True))
+def get_anew(session: orm.Session, port_id: str) -> Port | None:
+    """Get a port as it is now, whatever was known of it."""
+    return session.get(Port, port_id, populate_existing=True)
 
 
 def lock(session: orm.Session, port_id: str) -> Port | None:
@@ -201,12 +221,23 @@ def any_address_in(session: orm.Session, subnet_id: str) -> bool:
     return session.scalar(sa.select(Address.port_id).where(Address.subnet_id == subnet_id).limit(1)) is not None
 
 
+def counts(session: orm.Session) -> Mapping[str, int]:
+    """Count the ports of projects, by project, but those that floating IPs count for: what the usages must equal."""
+    query = sa.select(Port.project_id, sa.func.count()).where(~Port.floating).group_by(Port.project_id)
+    return dict(session.execute(query).all())
+
+
 def has_mac(session: orm.Session, mac: str) -> bool:
     return session.scalar(sa.select(Port.id).where(Port.mac == mac)) is not None
 
 
 def _conditions(wanted: Filter) -> list[sa.ColumnElement[bool]]:
-    exact = {Port.project_id: wanted.project_id, Port.mac: wanted.mac, Port.enabled: wanted.enabled}
+    exact = {
+        Port.project_id: wanted.project_id,
+        Port.mac: wanted.mac,
+        Port.enabled: wanted.enabled,
+        Port.firewalled: wanted.firewalled,
+    }
     found: list[sa.ColumnElement[bool]] = [column == value for column, value in exact.items() if value is not None]
     some = {
         Port.id: wanted.ids,
@@ -224,4 +255,6 @@ def _conditions(wanted: Filter) -> list[sa.ColumnElement[bool]]:
         if wanted.subnet_ids is not None:
             having = having.where(Address.subnet_id.in_(wanted.subnet_ids))
         found.append(Port.id.in_(having))
+    if wanted.group_ids is not None:
+        found.append(Port.id.in_(sa.select(Membership.port_id).where(Membership.group_id.in_(wanted.group_ids))))
     return found

@@ -22,6 +22,11 @@ class Resource(StrEnum):
     #: that are the project's own
     NETWORKS = "networks"
     FLOATING_IPS = "floating_ips"
+    PORTS = "ports"
+    #: that are the project's own, its default one among them
+    SECURITY_GROUPS = "security_groups"
+    #: of all these groups
+    SECURITY_GROUP_RULES = "security_group_rules"
 
 
 class Limit(base.Base):
@@ -70,6 +75,13 @@ def lock_usages(session: orm.Session, project_id: str) -> Mapping[Resource, Usag
         session.flush()
         found = _locked(session, project_id)
     return found
+
+
+def lower(session: orm.Session, *, project_id: str, resource: Resource, amount: int) -> None:
+    """Count less of a resource, and hold its row until the transaction ends. One statement."""
+    less = sa.case((Usage.used > amount, Usage.used - amount), else_=0)
+    statement = sa.update(Usage).where(Usage.project_id == project_id, Usage.resource == resource).values(used=less)
+    session.execute(statement.execution_options(synchronize_session=False))
 
 
 def all_usages(session: orm.Session) -> Sequence[Usage]:

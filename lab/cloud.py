@@ -47,6 +47,7 @@ class LabCloud:
         self.demo, self.admin = seed.new_logins()
         self._nodes = nodes
         self._console_token = token_urlsafe(24)
+        self._metadata_secret = token_urlsafe(24)
         self._node_ca = self.folder / "nodes-ca.pem"
 
     @property
@@ -110,6 +111,13 @@ class LabCloud:
             {
                 "bus": {"url": self.rabbitmq.url.replace(f"127.0.0.1:{self.rabbitmq.port}", address)},
                 "seriald": {"token": self._console_token, "cert": NODE_CERTIFICATE, "key": NODE_CERTIFICATE},
+                "nfdhcpd": {"metadata": True},
+                "metadatad": {
+                    "api_url": f"http://{self.cluster.expose(self.port)}",
+                    # the lab's API has no TLS
+                    "plain_http": True,
+                    "secret": self._metadata_secret,
+                },
             }
         )
         key, chain = certificate.make("nodes", names=self.cluster.nodes, addresses=[], now=datetime.now(UTC))
@@ -129,7 +137,7 @@ class LabCloud:
             "database": {"url": database.url},
             "bus": {"url": self.rabbitmq.url},
             "secrets": {"key": secrets.key},
-            "api": {"port": self.port},
+            "api": {"port": self.port, "metadata_secret": self._metadata_secret},
             "console": {"token": self._console_token, "ca_file": str(self._node_ca)},
             "cloud": {"guest_url": f"http://{self.cluster.expose(self.port)}"},
             # the folder that the nodes see as theirs
@@ -144,7 +152,7 @@ class LabCloud:
         for name in ("dispatcher", "apiserver"):
             self.programs.add(programs.on_host(name, config=self.config, logs=self.logs, env=env))
         for number in range(1, self._nodes + 1):
-            for name in ("eventd", "seriald", "nfdhcpd"):
+            for name in ("eventd", "seriald", "nfdhcpd", "metadatad"):
                 self.programs.add(
                     programs.in_node(name, self.cluster, number=number, config=NODE_CONFIG, logs=self.logs)
                 )

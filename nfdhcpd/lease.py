@@ -12,6 +12,8 @@ from nfdhcpd.dhcp4 import Option
 _ANYWHERE = ipaddress.IPv4Network("0.0.0.0/0")
 #: RFC 3442: the router of a destination that needs none
 _ON_LINK = ipaddress.IPv4Address(0)
+#: where metadatad answers
+_METADATA = ipaddress.IPv4Network("169.254.169.254/32")
 _HOST_MASK = b"\xff" * 4
 _HOST_PREFIX = 32
 _ROUTES = frozenset((Option.CLASSLESS_ROUTES, Option.MICROSOFT_ROUTES))
@@ -38,12 +40,16 @@ class Lease:
     alone: dict[int, bytes] | None
 
     @classmethod
-    def of(cls, binding: Binding, server_id: bytes) -> Lease | None:
-        """Make what a binding says ready; None if it says nothing of IPv4."""
+    def of(cls, binding: Binding, server_id: bytes, *, metadata: bool = False) -> Lease | None:
+        """Make what a binding says ready; None if it says nothing of IPv4.
+
+        With `metadata`, a guest at a bridge is told that the metadata service is on its link.
+        """
         ipv4 = binding.ipv4
         if ipv4 is None:
             return None
         alone = binding.mode is Mode.ROUTED and ipv4.gateway is not None
+        metadata = metadata and binding.mode is Mode.BRIDGED
         return cls(
             address=ipv4.address.packed,
             server_id=ipv4.gateway.packed if ipv4.gateway else server_id,
@@ -54,8 +60,8 @@ class Lease:
                 (Option.REBINDING_TIME, _seconds(binding.lease * 7 // 8)),
             ),
             mask=ipv4.subnet.netmask.packed,
-            options=_options(binding, ipv4, alone=False),
-            alone=_options(binding, ipv4, alone=True) if alone else None,
+            options=_options(binding, ipv4, alone=False, metadata=metadata),
+            alone=_options(binding, ipv4, alone=True, metadata=False) if alone else None,
         )
 
     def told(self, parameters: bytes | None) -> Iterator[tuple[int, bytes]]:
@@ -75,8 +81,8 @@ class Lease:
                 yield code, value
 
 
-def _options(binding: Binding, ipv4: Ipv4, *, alone: bool) -> dict[int, bytes]:
-    routes = b"".join(_encode(destination, via) for destination, via in _routes(ipv4, alone=alone))
+def _options(binding: Binding, ipv4: Ipv4, *, alone: bool, metadata: bool) -> dict[int, bytes]:
+    routes = b"".join(_encode(destination, via) for destination, via in _routes(ipv4, alone=alone, metadata=metadata))
     options = {
         Option.ROUTER: ipv4.gateway.packed if ipv4.gateway else b"",
         Option.NAMESERVERS: _packed(ipv4.nameservers),
@@ -91,13 +97,17 @@ def _options(binding: Binding, ipv4: Ipv4, *, alone: bool) -> dict[int, bytes]:
     return {int(code): value for code, value in options.items() if value}
 
 
-def _routes(ipv4: Ipv4, *, alone: bool) -> Iterator[tuple[ipaddress.IPv4Network, ipaddress.IPv4Address]]:
+def _routes(
+    ipv4: Ipv4, *, alone: bool, metadata: bool
+) -> Iterator[tuple[ipaddress.IPv4Network, ipaddress.IPv4Address]]:
     """Give the routes of RFC 3442, if there are any to tell: a client that reads them ignores the router option."""
     gateway = ipv4.gateway
     subnet = ipaddress.IPv4Network((ipv4.address, _HOST_PREFIX)) if alone else ipv4.subnet
     off_link = gateway is not None and gateway not in subnet
-    if not ipv4.routes and not off_link:
+    if not ipv4.routes and not off_link and not metadata:
         return
+    if metadata:
+        yield _METADATA, _ON_LINK
     routers = [route.via for route in ipv4.routes] + ([gateway] if gateway else [])
     for router in dict.fromkeys(routers):
         if router not in subnet and router != _ON_LINK:

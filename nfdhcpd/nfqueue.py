@@ -32,6 +32,7 @@ _DROP, _ACCEPT = 0, 1
 
 _SOL_NETLINK = 270
 _NETLINK_NO_ENOBUFS = 5
+_SO_RCVBUFFORCE = 33
 
 _HEADER = struct.Struct("=IHHII")
 _FAMILY = struct.Struct("!BBH")
@@ -42,6 +43,8 @@ _ERROR_CODE = struct.Struct("=i")
 _VERDICT_MESSAGE = struct.Struct("=IHHIIBBHHHII")
 _LONGEST = 0xFFFF
 _LARGEST_READ = _LONGEST + 4096
+#: bytes of a socket's buffer that a guest's packet takes as the kernel counts them; what it sets is doubled (socket(7))
+_EACH_WAITING = 2048
 _PATIENCE = 5.0
 
 
@@ -71,6 +74,8 @@ class Queue:
             self._socket.bind((0, 0))
             # a flood is counted by the kernel, and is no error here
             self._socket.setsockopt(_SOL_NETLINK, _NETLINK_NO_ENOBUFS, 1)
+            # packets wait in the socket: by default it has room for a small part of the queue's length
+            self._socket.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, length * _EACH_WAITING)
             self._configure(_CFG_CMD, struct.pack("!BBH", _CMD_BIND, 0, 0))
             self._configure(_CFG_PARAMS, struct.pack("!IB", _LONGEST, _COPY_PACKET))
             self._configure(_CFG_QUEUE_MAXLEN, _NUMBER.pack(length))

@@ -49,8 +49,11 @@ class Nic:
     neighbours: frozenset[bytes]
 
 
-def ready(binding: Binding, surroundings: Surroundings, *, server_id: bytes) -> Nic:
-    """Make a binding ready; `server_id` is the packed IPv4 address that DHCP goes by where there is no gateway."""
+def ready(binding: Binding, surroundings: Surroundings, *, server_id: bytes, metadata: bool = False) -> Nic:
+    """Make a binding ready; `server_id` is the packed IPv4 address that DHCP goes by where there is no gateway.
+
+    `metadata`: whether the metadata service is on this node's links.
+    """
     routed = binding.mode is Mode.ROUTED
     link_local = next(filter(_is_link_local, surroundings.addresses), None) or _eui64_link_local(surroundings.mac)
     router = _router(binding.ipv6, surroundings, link_local, routed=routed) if binding.ipv6 else None
@@ -61,7 +64,7 @@ def ready(binding: Binding, surroundings: Surroundings, *, server_id: bytes) -> 
         mac=bytes.fromhex(binding.mac.replace(":", "")),
         server_link_local=link_local,
         duid=_DUID_UUID.to_bytes(2, "big") + uuid.uuid5(_NAMESPACE, binding.mac).bytes,
-        lease=Lease.of(binding, server_id) if binding.ipv4 else None,
+        lease=Lease.of(binding, server_id, metadata=metadata) if binding.ipv4 else None,
         router=router,
         neighbours=frozenset({gateway.packed, router.address}) if routed and gateway and router else frozenset(),
     )

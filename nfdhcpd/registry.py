@@ -1,19 +1,14 @@
-"""The NICs of this node, by the index of their taps: bindings as they were read last, made ready for answers."""
+"""The NICs of this node, by the index of their taps: their bindings, made ready for answers."""
 
 from __future__ import annotations
 
-import logging
-import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Protocol
 
-from common import bindings
+from common.binding_folder import BindingFolder
 from common.bindings import Binding
 from nfdhcpd.nics import Nic, Surroundings, ready
-
-log = logging.getLogger(__name__)
-
-_Version = tuple[int, int, int]
 
 
 class Kernel(Protocol):
@@ -29,13 +24,12 @@ class Kernel(Protocol):
 class Registry:
     """Knows the NICs; a binding whose tap does not exist yet waits for it."""
 
-    def __init__(self, folder: Path, kernel: Kernel, *, server_id: bytes) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, kernel: Kernel, *, server_id: bytes, metadata: bool = False) -> None:
+        self._files = BindingFolder(folder)
+        self._bindings = self._files.bindings
         self._kernel = kernel
         self._server_id = server_id
-        self._bindings: dict[str, Binding] = {}
-        #: of each file, the inode, the time and the size that were read
-        self._versions: dict[str, _Version] = {}
+        self._metadata = metadata
         self._nics: dict[str, Nic] = {}
         self._by_index: dict[int, Nic] = {}
         self._fresh: set[str] = set()
@@ -58,7 +52,7 @@ class Registry:
         if found is not None:
             return found
         name = self._kernel.name(index)
-        if name not in self._bindings:
+        if name is None or name not in self._bindings:
             return None
         self._kernel.refresh()
         self._place(name)
@@ -71,21 +65,11 @@ class Registry:
 
     def look(self) -> None:
         """Read every binding that changed, and look at every tap. Raises OSError where the folder can't be read."""
-        names = bindings.names(self._folder)
-        for name in set(self._bindings) - set(names):
-            self._forget(name)
-        for name in set(self._versions) - set(names):
-            del self._versions[name]
-        self.load(names)
+        self._take_up(self._files.look(), list(self._bindings))
 
     def load(self, names: list[str]) -> None:
         """Read these bindings, if they changed, and look at their taps."""
-        self._kernel.refresh()
-        for name in names:
-            if bindings.is_interface(name):
-                self._read(name)
-                if name in self._bindings:
-                    self._place(name)
+        self._take_up(self._files.load(names), names)
 
     def lost(self, name: str) -> None:
         """Forget a tap that can't be sent to; it is taken up again when it is seen."""
@@ -93,21 +77,13 @@ class Registry:
         if nic is not None and self._by_index.get(nic.surroundings.index) is nic:
             del self._by_index[nic.surroundings.index]
 
-    def _read(self, name: str) -> None:
-        version = _version(self._folder / name)
-        if version is not None and version == self._versions.get(name):
-            return
-        binding = bindings.read(self._folder, name) if version is not None else None
-        if version is not None:
-            self._versions[name] = version
-        if binding is None:
-            if name in self._bindings:
-                self._forget(name, keep_version=version is not None)
-            return
-        if binding != self._bindings.get(name):
+    def _take_up(self, changed: Iterable[str], names: Iterable[str]) -> None:
+        for name in changed:
             self.lost(name)
-            self._bindings[name] = binding
-            log.info("binding.read", extra={"interface": name, "instance": binding.instance})
+        self._kernel.refresh()
+        for name in names:
+            if name in self._bindings:
+                self._place(name)
 
     def _place(self, name: str) -> None:
         """Make a binding ready for its tap as it is now."""
@@ -119,21 +95,6 @@ class Registry:
         self.lost(name)
         if surroundings is None:
             return
-        nic = ready(binding, surroundings, server_id=self._server_id)
+        nic = ready(binding, surroundings, server_id=self._server_id, metadata=self._metadata)
         self._nics[name] = self._by_index[surroundings.index] = nic
         self._fresh.add(name)
-
-    def _forget(self, name: str, *, keep_version: bool = False) -> None:
-        self.lost(name)
-        del self._bindings[name]
-        if not keep_version:
-            self._versions.pop(name, None)
-        log.info("binding.gone", extra={"interface": name})
-
-
-def _version(path: Path) -> _Version | None:
-    try:
-        found = os.stat(path)  # noqa: PTH116  # on the way of every look, a thousand times
-    except OSError:
-        return None
-    return found.st_ino, found.st_mtime_ns, found.st_size

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 
 from common import daemon
+from common.watcher import Watcher
 from nfdhcpd import icmp6_answers, responder
 from nfdhcpd.frames import Malformed
 from nfdhcpd.interfaces import Interfaces
@@ -24,7 +25,6 @@ from nfdhcpd.responder import Wanted
 from nfdhcpd.schedule import Schedule
 from nfdhcpd.sender import Sender
 from nfdhcpd.settings import NfdhcpdSettings
-from nfdhcpd.watcher import Watcher
 
 log = logging.getLogger(__name__)
 
@@ -63,6 +63,7 @@ class Nfdhcpd:
             settings.bindings_dir,
             self._interfaces,
             server_id=ipaddress.IPv4Address(settings.server_address).packed,
+            metadata=settings.metadata,
         )
         self._schedule = Schedule(settings.ra_seconds, random.Random())
         self._look_at = 0.0

@@ -26,6 +26,9 @@ class NfdhcpdSettings:
     server_address: str = config.setting(
         "169.254.169.254", "IPv4 address that the DHCP server goes by in networks without a gateway"
     )
+    metadata: bool = config.setting(
+        False, "whether metadatad runs on this node: guests at bridges are told that 169.254.169.254 is on their link"
+    )
     ra_seconds: float = config.setting(
         600.0, "most seconds between two router advertisements to a guest; a router is believed for three times that"
     )

@@ -60,11 +60,9 @@ _REFUSED: dict[str, str] = {
     "os-getSPICEConsole": "consoles are VNC's",
     **dict.fromkeys(
         (
-            "addSecurityGroup",
             "console",
             "os-getSerialConsole",
             "os-getVNCConsole",
-            "removeSecurityGroup",
         ),
         _NOT_YET,
     ),
@@ -207,6 +205,18 @@ def _remove_floating_ip(asked: ServerAction, server_id: str, body: Body) -> flas
     return answers.empty(202)
 
 
+def _add_security_group(asked: ServerAction, server_id: str, body: Body) -> flask.Response:
+    group = server_bodies.group_of_action(body.nested("addSecurityGroup"))
+    interfaces.change_group(asked.cloud, asked.caller, server_id, group, joins=True)
+    return answers.empty(202)
+
+
+def _remove_security_group(asked: ServerAction, server_id: str, body: Body) -> flask.Response:
+    group = server_bodies.group_of_action(body.nested("removeSecurityGroup"))
+    interfaces.change_group(asked.cloud, asked.caller, server_id, group, joins=False)
+    return answers.empty(202)
+
+
 def _reset_state(asked: ServerAction, server_id: str, body: Body) -> flask.Response:
     wanted = body.nested("os-resetState").text("state", longest=16)
     if wanted not in _RESETS:
@@ -248,6 +258,8 @@ _SPECIAL: dict[str, Callable[[ServerAction, str, Body], flask.Response]] = {
     "removeFixedIp": _remove_fixed_ip,
     "addFloatingIp": _add_floating_ip,
     "removeFloatingIp": _remove_floating_ip,
+    "addSecurityGroup": _add_security_group,
+    "removeSecurityGroup": _remove_security_group,
     "os-resetState": _reset_state,
     "os-getConsoleOutput": _console_output,
 }

@@ -56,6 +56,7 @@ EXTENSIONS = (
     Known("os-quota-sets", "Quotas", "Quotas of projects."),
     Known("os-rescue", "Rescue", "Booting servers from a rescue system."),
     Known("os-scheduler-hints", "SchedulerHints", "Servers near to or far from others."),
+    Known("os-security-groups", "SecurityGroups", "What ports of servers let through, by groups of rules."),
     Known("os-server-groups", "ServerGroups", "Servers that are to share a node, or not to."),
     Known("os-server-password", "ServerPassword", "Passwords that guests make for themselves; none does."),
     Known("os-server-start-stop", "ServerStartStop", "Starting and stopping servers."),

@@ -10,8 +10,10 @@ from db.server_groups import Policy
 LOOK_FAULTS = {401: "No valid token", 403: "The path is of another project", 404: "There is none"}
 LIST_FAULTS = {400: "A parameter can't be meant", 401: "No valid token", 403: "For admins only"}
 CHANGE_FAULTS = {400: "The body can't be meant", 401: "No valid token", 403: "Not allowed", 404: "There is none"}
+_OVER_QUOTA = "The quota does not cover it (version 1.1; later ones: 403)"
+COUNTED_FAULTS = {**CHANGE_FAULTS, 413: _OVER_QUOTA}
 ACTION_FAULTS = {
-    **CHANGE_FAULTS,
+    **COUNTED_FAULTS,
     409: "The server's state does not allow it now",
     501: "The action is not served yet",
 }
@@ -20,8 +22,9 @@ KEEP_FAULTS = {**CHANGE_FAULTS, 403: "For admins only", 409: "There is one alrea
 CREATE_FAULTS = {
     400: "The body can't be meant, or names what there is not",
     401: "No valid token",
-    403: "Not allowed, or the quota does not cover it (413 in version 1.1)",
+    403: "Not allowed, or the quota does not cover it",
     409: "There is one by that name",
+    413: _OVER_QUOTA,
     503: "No backend has the room now",
 }
 
@@ -326,6 +329,45 @@ _NEW_SERVER_GROUP = Model("NewServerGroupBody", {key: _SERVER_GROUP[key] for key
 NEW_SERVER_GROUP = Model("NewServerGroup", {"server_group": fields.Nested(_NEW_SERVER_GROUP, required=True)})
 SERVER_GROUP = Model("ServerGroup", {"server_group": fields.Nested(_SERVER_GROUP)})
 SERVER_GROUPS = Model("ServerGroups", {"server_groups": fields.List(fields.Nested(_SERVER_GROUP))})
+_RULE_WORDS = {
+    "parent_group_id": fields.String,
+    "ip_protocol": fields.String(enum=["tcp", "udp", "icmp"]),
+    "from_port": fields.Integer(description="The first port, or ICMP's type; -1: any"),
+    "to_port": fields.Integer(description="The last port, or ICMP's code; -1: any"),
+}
+_COMPUTE_RULE = Model(
+    "ComputeSecurityGroupRuleBody",
+    {
+        "id": fields.String,
+        **_RULE_WORDS,
+        "ip_range": fields.Raw(example={"cidr": "192.0.2.0/24"}),
+        "group": fields.Raw(description="The other end's security group, by its name"),
+    },
+)
+SECURITY_GROUP_RULE = Model("ComputeSecurityGroupRule", {"security_group_rule": fields.Nested(_COMPUTE_RULE)})
+_NEW_COMPUTE_RULE = Model(
+    "NewComputeSecurityGroupRuleBody",
+    {**_RULE_WORDS, "cidr": fields.String(example="192.0.2.0/24"), "group_id": fields.String},
+)
+NEW_SECURITY_GROUP_RULE = Model(
+    "NewComputeSecurityGroupRule", {"security_group_rule": fields.Nested(_NEW_COMPUTE_RULE, required=True)}
+)
+_GROUP_WORDS = {"name": fields.String(required=True), "description": fields.String}
+_COMPUTE_GROUP = Model(
+    "ComputeSecurityGroupBody",
+    {
+        "id": fields.String,
+        **_GROUP_WORDS,
+        "tenant_id": fields.String,
+        "rules": fields.List(fields.Nested(_COMPUTE_RULE)),
+    },
+)
+SECURITY_GROUP = Model("ComputeSecurityGroup", {"security_group": fields.Nested(_COMPUTE_GROUP)})
+SECURITY_GROUPS = Model("ComputeSecurityGroups", {"security_groups": fields.List(fields.Nested(_COMPUTE_GROUP))})
+_NEW_COMPUTE_GROUP = Model("NewComputeSecurityGroupBody", _GROUP_WORDS)
+NEW_SECURITY_GROUP = Model(
+    "NewComputeSecurityGroup", {"security_group": fields.Nested(_NEW_COMPUTE_GROUP, required=True)}
+)
 _HYPERVISOR = Model(
     "HypervisorBody",
     {
@@ -356,7 +398,14 @@ _LIMITS = Model("LimitsBody", {"rate": fields.List(fields.Raw), "absolute": fiel
 LIMITS = Model("Limits", {"limits": fields.Nested(_LIMITS)})
 _QUOTAS = Model(
     "QuotaSetBody",
-    {"id": fields.String, "instances": fields.Integer, "cores": fields.Integer, "ram": fields.Integer},
+    {
+        "id": fields.String,
+        "instances": fields.Integer,
+        "cores": fields.Integer,
+        "ram": fields.Integer,
+        "security_groups": fields.Integer,
+        "security_group_rules": fields.Integer,
+    },
 )
 QUOTAS = Model("QuotaSet", {"quota_set": fields.Nested(_QUOTAS, required=True)})
 

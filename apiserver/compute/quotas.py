@@ -21,6 +21,8 @@ _COUNTED = {
     "cores": Counted.CORES,
     "ram": Counted.RAM,
     "floating_ips": Counted.FLOATING_IPS,
+    "security_groups": Counted.SECURITY_GROUPS,
+    "security_group_rules": Counted.SECURITY_GROUP_RULES,
 }
 #: what clients expect to find in a quota set although nothing here counts it
 _UNCOUNTED = {
@@ -28,8 +30,6 @@ _UNCOUNTED = {
     "injected_file_content_bytes": guests.FILE_SIZE,
     "injected_file_path_bytes": 255,
     "injected_files": guests.MOST_FILES,
-    "security_group_rules": -1,
-    "security_groups": -1,
     "server_group_members": -1,
 }
 
@@ -57,9 +57,9 @@ class Limits(Resource):
             "maxTotalKeypairs": keypairs.MOST,
             "maxPersonality": guests.MOST_FILES,
             "maxPersonalitySize": guests.FILE_SIZE,
-            "maxSecurityGroups": -1,
-            "maxSecurityGroupRules": -1,
-            "totalSecurityGroupsUsed": 0,
+            "maxSecurityGroups": found[Counted.SECURITY_GROUPS].limit,
+            "maxSecurityGroupRules": found[Counted.SECURITY_GROUP_RULES].limit,
+            "totalSecurityGroupsUsed": found[Counted.SECURITY_GROUPS].used,
             "maxTotalFloatingIps": found[Counted.FLOATING_IPS].limit,
             "totalFloatingIpsUsed": found[Counted.FLOATING_IPS].used,
             "maxServerGroups": server_groups.MOST,
@@ -136,12 +136,9 @@ class DefaultQuotas(Resource):
     @docs.operation(gives=models.QUOTAS, faults=models.LOOK_FAULTS)
     def get(self, project_id: str) -> flask.Response:
         """Show the default quotas."""
-        settings = self.cloud.settings
+        settings, limits = self.cloud.settings, quotas.defaults(self.cloud.settings)
         defaults = {
-            "instances": settings.quota_instances,
-            "cores": settings.quota_cores,
-            "ram": settings.quota_ram,
-            "floating_ips": settings.quota_floating_ips,
+            **{name: limits[resource] for name, resource in _COUNTED.items()},
             "key_pairs": keypairs.MOST,
             "metadata_items": settings.metadata_items,
             "server_groups": server_groups.MOST,

@@ -9,7 +9,7 @@ import flask
 from apiserver import idempotency, paging, resource
 from apiserver.compute import microversions
 from apiserver.compute.links import Links
-from cloud import ports
+from cloud import ports, security_groups
 from cloud.context import Cloud
 from db.ports import Shown
 
@@ -40,6 +40,10 @@ class Resource(resource.Resource):
     def addresses_of(self, server_id: str) -> Sequence[Shown]:
         """Tell a server's addresses."""
         return ports.shown(self.cloud, [server_id]).get(server_id, ())
+
+    def groups_of(self, server_id: str) -> Sequence[str]:
+        """Tell the names of a server's security groups."""
+        return security_groups.of_servers(self.cloud, [server_id]).get(server_id, ())
 
     def listed(self, key: str, items: Sequence[object], page: paging.Page, ids: list[str]) -> dict[str, object]:
         """Make a list's document, with the link to its next page."""

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from apiserver.compute import server_groups
 from apiserver.compute.guest_bodies import files, guest_spec
 from apiserver.compute.server_queries import reference
-from apiserver.compute.server_views import DISK_CONFIG, SECURITY_GROUPS, ZONE
+from apiserver.compute.server_views import DISK_CONFIG, ZONE
 from apiserver.validation import Body, check_text
-from cloud import instances, ports, rebuilds, snapshots
+from cloud import instances, ports, rebuilds, security_groups, snapshots
 from common.errors import Invalid
 
 _MOST_AT_ONCE = 1000
@@ -64,6 +64,7 @@ def creation(body: Body) -> Creation:
         guest=guest_spec(server, password=answered, given=password is not None),
         hints=server_groups.hints(body),
         interfaces=_interfaces(server),
+        security_groups=_security_groups(server),
     )
     if spec.max_count > 1 and any(each.port_id or each.ip for each in spec.interfaces.wanted):
         raise Invalid("max_count: one port or one fixed address is not for several servers")
@@ -205,6 +206,14 @@ def _interfaces(server: Body) -> ports.Interfaces:
     return ports.Interfaces(automatic=False, wanted=tuple(wanted))
 
 
+def _security_groups(server: Body) -> tuple[str, ...] | None:
+    """Read the names or ids of security groups; an empty list is what old clients say when they have no wish."""
+    if not server.has("security_groups"):
+        return None
+    given = server.nested_list("security_groups", most=security_groups.MOST_OF_A_PORT)
+    return tuple(dict.fromkeys(each.text("name", shortest=1) for each in given)) or None
+
+
 def _ip(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
     try:
         found = ipaddress.ip_address(text)
@@ -225,16 +234,18 @@ def _empty(value: object) -> bool:
     return value in _EMPTY
 
 
-def _default_group(value: object) -> bool:
-    return _empty(value) or value == SECURITY_GROUPS
-
-
 def _only_zone(value: object) -> bool:
     return _empty(value) or value == ZONE
 
 
 def _only_disk_config(value: object) -> bool:
     return value is None or value == DISK_CONFIG
+
+
+def group_of_action(given: Body) -> str:
+    """Read which security group a server is to be in, or not in any more: its name or id; raises Invalid."""
+    given.only("name")
+    return given.text("name", shortest=1)
 
 
 def console_lines(body: Body | None) -> int | None:
@@ -245,7 +256,6 @@ def console_lines(body: Body | None) -> int | None:
 
 #: members that have to say nothing, and why
 _NEUTRAL: dict[str, tuple[Callable[[object], bool], str]] = {
-    "security_groups": (_default_group, "there is no security group but default yet"),
     "availability_zone": (_only_zone, f"there is one availability zone, {ZONE}"),
     "block_device_mapping": (_empty, "booting from volumes is not served yet"),
     "OS-DCF:diskConfig": (_only_disk_config, f"{DISK_CONFIG} is the only one served"),

@@ -12,7 +12,6 @@ from db.instances import Instance
 from db.ports import Shown
 
 ZONE = "nova"
-SECURITY_GROUPS: list[dict[str, str]] = [{"name": "default"}]
 DISK_CONFIG = "AUTO"
 
 Document = dict[str, object]
@@ -61,14 +60,13 @@ def rebuilt(instance: Instance, links: Links, shown: Sequence[Shown], *, image_i
     return {**short(instance, links, shown), "image": _reference("images", image_id, links)}
 
 
-def full(instance: Instance, links: Links, shown: Sequence[Shown], *, admin: bool) -> Document:
-    """A server in all its detail; where it runs is for admins only."""
+def full(instance: Instance, links: Links, shown: Sequence[Shown], *, groups: Sequence[str], admin: bool) -> Document:
+    """A server in all its detail; where it runs is for admins only, and security groups are told if there are any."""
     document = short(instance, links, shown)
     document |= {
         "addresses": addresses(instance, shown, extended=True),
         "config_drive": "",
         "key_name": instance.key_name,
-        "security_groups": SECURITY_GROUPS,
         "os-extended-volumes:volumes_attached": [],
         "OS-EXT-STS:vm_state": statuses.vm_state(instance.state, instance.task),
         "OS-EXT-STS:task_state": statuses.TASK_STATES[instance.task],
@@ -77,6 +75,8 @@ def full(instance: Instance, links: Links, shown: Sequence[Shown], *, admin: boo
         "OS-SRV-USG:launched_at": times.bare(instance.launched_at),
         "OS-SRV-USG:terminated_at": times.bare(instance.deleted_at),
     }
+    if groups:
+        document["security_groups"] = security_groups(groups)
     if admin:
         document |= {
             "OS-EXT-SRV-ATTR:host": instance.node,
@@ -84,6 +84,11 @@ def full(instance: Instance, links: Links, shown: Sequence[Shown], *, admin: boo
             "OS-EXT-SRV-ATTR:instance_name": instance.ganeti_name,
         }
     return document
+
+
+def security_groups(names: Sequence[str]) -> list[dict[str, str]]:
+    """Security groups by their names."""
+    return [{"name": name} for name in names]
 
 
 def addresses(instance: Instance, shown: Sequence[Shown], *, extended: bool = False) -> dict[str, list[Document]]:

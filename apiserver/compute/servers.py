@@ -7,10 +7,11 @@ import flask
 from apiserver import answers, docs
 from apiserver.compute import models, server_bodies, server_queries, server_views
 from apiserver.compute.resource import Resource
-from cloud import instances, policy, ports, soft_deletes
+from cloud import instances, policy, ports, security_groups, soft_deletes
 from cloud.context import Caller
 from cloud.policy import Operation
 from common.errors import NotFound
+from db.security_groups import DEFAULT
 
 
 class _Listing(Resource):
@@ -22,8 +23,12 @@ class _Listing(Resource):
         orders = server_queries.order(flask.request.args, caller)
         rows = instances.page(self.cloud, caller, wanted, limit=page.limit, marker=page.marker, orders=orders)
         if detail:
-            shown, admin = ports.shown(self.cloud, [row.id for row in rows]), _placed(caller)
-            found = [server_views.full(row, links, shown.get(row.id, ()), admin=admin) for row in rows]
+            ids, admin = [row.id for row in rows], _placed(caller)
+            shown, groups = ports.shown(self.cloud, ids), security_groups.of_servers(self.cloud, ids)
+            found = [
+                server_views.full(row, links, shown.get(row.id, ()), groups=groups.get(row.id, ()), admin=admin)
+                for row in rows
+            ]
         else:
             found = [server_views.brief(row, links) for row in rows]
         return answers.json(self.listed("servers", found, page, [row.id for row in rows]))
@@ -51,7 +56,7 @@ class Servers(_Listing):
             "links": self.links.both("servers", first.id),
             "adminPass": wanted.admin_password,
             "OS-DCF:diskConfig": server_views.DISK_CONFIG,
-            "security_groups": server_views.SECURITY_GROUPS,
+            "security_groups": server_views.security_groups(wanted.spec.security_groups or (DEFAULT,)),
         }
         return answers.json({"server": server}, 202, headers)
 
@@ -73,8 +78,9 @@ class Server(Resource):
         """Show a server."""
         caller = self.caller
         found = instances.get(self.cloud, caller, server_id)
-        shown = self.addresses_of(server_id)
-        return answers.json({"server": server_views.full(found, self.links, shown, admin=_placed(caller))})
+        shown, groups = self.addresses_of(server_id), self.groups_of(server_id)
+        document = server_views.full(found, self.links, shown, groups=groups, admin=_placed(caller))
+        return answers.json({"server": document})
 
     @docs.operation(body=models.CHANGED_SERVER, gives=models.SERVER, faults=models.CHANGE_FAULTS)
     def put(self, server_id: str) -> flask.Response:

@@ -22,16 +22,6 @@ class Zones(Resource):
         return answers.json({"availabilityZoneInfo": [{**_ZONE, "hosts": None}]})
 
 
-class ServerSecurityGroups(Resource):
-    """A server's security groups."""
-
-    @docs.operation(faults=models.LOOK_FAULTS)
-    def get(self, server_id: str) -> flask.Response:
-        """List a server's security groups: none can be looked at so far."""
-        instances.get(self.cloud, self.caller, server_id)
-        return answers.json({"security_groups": []})
-
-
 class ServerPassword(Resource):
     """The password that a guest has made for itself, and sealed for its owner's key."""
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from apiserver.validation import Body
+from cloud import security_groups
 from cloud.addresses import Cidr, Ip
 from cloud.floating_ips import FloatingChange, FloatingSpec, Target
 from cloud.networks import NetworkChange, NetworkSpec
@@ -26,16 +27,15 @@ _NETWORK = ("name", "description", "admin_state_up", "shared", "router:external"
 _MTU = (1280, 9216)
 #: members of a network that clients send and that have to say nothing, with what they may say
 _NETWORK_NEUTRAL: dict[str, tuple[object, ...]] = {
-    "port_security_enabled": (False, None),
+    "port_security_enabled": (True, None),
     "availability_zone_hints": ([], ["nova"], None),
     "dns_domain": ("", None),
     "vlan_transparent": (False, None),
     "qos_policy_id": (None,),
     "provider:segmentation_id": (None,),
 }
+_FIREWALL = ("security_groups", "port_security_enabled")
 _PORT_NEUTRAL: dict[str, tuple[object, ...]] = {
-    "security_groups": ([], None),
-    "port_security_enabled": (False, None),
     "allowed_address_pairs": ([], None),
     "extra_dhcp_opts": ([], None),
     "binding:vnic_type": ("normal", None),
@@ -176,6 +176,7 @@ def port(given: Body) -> PortSpec:
         "fixed_ips",
         "project_id",
         "tenant_id",
+        *_FIREWALL,
         *_PORT_NEUTRAL,
     )
     _refuse(given, _PORT_NEUTRAL)
@@ -189,18 +190,22 @@ def port(given: Body) -> PortSpec:
         mac=mac.lower() if mac is not None else None,
         enabled=given.boolean("admin_state_up", default=True),
         fixed_ips=_fixed_ips(given) if given.has("fixed_ips") else None,
+        groups=_groups(given),
+        firewalled=given.boolean("port_security_enabled", default=True),
     )
 
 
 def port_change(body: Body) -> PortChange:
     """Read a change of a port; raises Invalid."""
     given = body.nested("port")
-    given.only("name", "description", "admin_state_up", *_PORT_NEUTRAL)
+    given.only("name", "description", "admin_state_up", *_FIREWALL, *_PORT_NEUTRAL)
     _refuse(given, _PORT_NEUTRAL)
     return PortChange(
         name=given.maybe_text("name"),
         description=given.maybe_text("description"),
         enabled=_maybe_flag(given, "admin_state_up"),
+        groups=_groups(given),
+        firewalled=_maybe_flag(given, "port_security_enabled"),
     )
 
 
@@ -250,6 +255,12 @@ def _target(given: Body) -> Target | None:
     if ip is not None:
         raise Invalid("floatingip.fixed_ip_address: it takes the port_id that has it")
     return None
+
+
+def _groups(given: Body) -> tuple[str, ...] | None:
+    if not given.has("security_groups"):
+        return None
+    return tuple(given.texts("security_groups", longest=36, most=security_groups.MOST_OF_A_PORT))
 
 
 def _refuse(given: Body, neutral: dict[str, tuple[object, ...]]) -> None:

@@ -100,6 +100,8 @@ _PORT_WORDS = {
     "mac_address": fields.String,
     "admin_state_up": fields.Boolean,
     "fixed_ips": fields.List(fields.Nested(_FIXED_IP)),
+    "security_groups": fields.List(fields.String, description="Ids; without a word, the project's default one"),
+    "port_security_enabled": fields.Boolean(description="Whether it has security groups; the network's owner says"),
 }
 _PORT = Model(
     "PortBody",
@@ -149,11 +151,52 @@ _NEW_FLOATING_IP = Model("NewFloatingIpBody", _NEW_FLOATING_IP_WORDS)
 NEW_FLOATING_IP = Model("NewFloatingIp", {"floatingip": fields.Nested(_NEW_FLOATING_IP, required=True)})
 _FLOATING_IP_CHANGE = Model("FloatingIpChangeBody", _FLOATING_IP_WORDS)
 FLOATING_IP_CHANGE = Model("FloatingIpChange", {"floatingip": fields.Nested(_FLOATING_IP_CHANGE, required=True)})
+_RULE_WORDS = {
+    "security_group_id": fields.String,
+    "direction": fields.String(enum=["ingress", "egress"]),
+    "ethertype": fields.String(enum=["IPv4", "IPv6"]),
+    "protocol": fields.String(description="A name such as tcp or icmp, or a number; null: any"),
+    "port_range_min": fields.Integer(description="The first port, or ICMP's type"),
+    "port_range_max": fields.Integer(description="The last port, or ICMP's code"),
+    "remote_ip_prefix": fields.String(example="192.0.2.0/24"),
+    "remote_group_id": fields.String(description="The other end is a port in this group of the same project"),
+    "description": fields.String,
+}
+_RULE = Model(
+    "SecurityGroupRuleBody",
+    {"id": fields.String, **_RULE_WORDS, "project_id": fields.String, "normalized_cidr": fields.String, **_TIMES},
+)
+SECURITY_GROUP_RULE = Model("SecurityGroupRule", {"security_group_rule": fields.Nested(_RULE)})
+SECURITY_GROUP_RULES = Model("SecurityGroupRules", {"security_group_rules": fields.List(fields.Nested(_RULE))})
+_NEW_RULE = Model("NewSecurityGroupRuleBody", _RULE_WORDS)
+NEW_SECURITY_GROUP_RULE = Model(
+    "NewSecurityGroupRule", {"security_group_rule": fields.Nested(_NEW_RULE, required=True)}
+)
+_GROUP_WORDS = {"name": fields.String, "description": fields.String, "stateful": fields.Boolean(enum=[True])}
+_GROUP = Model(
+    "SecurityGroupBody",
+    {
+        "id": fields.String,
+        **_GROUP_WORDS,
+        "project_id": fields.String(description="Empty for the ready-made ones"),
+        "shared": fields.Boolean(description="Everybody's, and nobody's to change"),
+        "security_group_rules": fields.List(fields.Nested(_RULE)),
+        "revision_number": fields.Integer,
+        **_TIMES,
+    },
+)
+SECURITY_GROUP = Model("SecurityGroup", {"security_group": fields.Nested(_GROUP)})
+SECURITY_GROUPS = Model("SecurityGroups", {"security_groups": fields.List(fields.Nested(_GROUP))})
+_NEW_GROUP = Model("NewSecurityGroupBody", _GROUP_WORDS)
+NEW_SECURITY_GROUP = Model("NewSecurityGroup", {"security_group": fields.Nested(_NEW_GROUP, required=True)})
 
 _QUOTA = Model(
     "NetworkQuotaBody",
     {
         "network": fields.Integer(description="Networks of the project's own; -1: any"),
+        "port": fields.Integer(description="Ports, those of its servers among them; -1: any"),
+        "security_group": fields.Integer(description="Security groups; -1: any"),
+        "security_group_rule": fields.Integer(description="Rules of all its security groups; -1: any"),
         "floatingip": fields.Integer(description="Floating IPs; -1: any"),
     },
 )
@@ -162,6 +205,16 @@ QUOTA = Model("NetworkQuota", {"quota": fields.Nested(_QUOTA, required=True)})
 ALL = (
     _QUOTA,
     QUOTA,
+    _RULE,
+    SECURITY_GROUP_RULE,
+    SECURITY_GROUP_RULES,
+    _NEW_RULE,
+    NEW_SECURITY_GROUP_RULE,
+    _GROUP,
+    SECURITY_GROUP,
+    SECURITY_GROUPS,
+    _NEW_GROUP,
+    NEW_SECURITY_GROUP,
     _NETWORK,
     NETWORK,
     NETWORKS,

@@ -26,7 +26,9 @@ _ATTACHED = {"ACTIVE": True, "DOWN": False}
 class Ports(Resource):
     """The project's ports."""
 
-    @docs.operation(gives=models.PORTS, query=models.query("network_id", "device_id"), faults=models.LIST_FAULTS)
+    @docs.operation(
+        gives=models.PORTS, query=models.query("network_id", "device_id", "security_groups"), faults=models.LIST_FAULTS
+    )
     def get(self) -> flask.Response:
         """List ports, oldest first."""
         page = self.page()
@@ -64,6 +66,8 @@ class Ports(Resource):
             enabled=self.flag("admin_state_up"),
             ips=ips,
             subnet_ids=subnet_ids,
+            group_ids=self.texts("security_groups"),
+            firewalled=self.flag("port_security_enabled"),
             attached=False if loose else _ATTACHED.get(args.get("status", "")),
         )
 
@@ -91,7 +95,7 @@ class OnePort(Resource):
 
     @docs.operation(body=models.NEW_PORT, gives=models.PORT, faults=models.CHANGE_FAULTS)
     def put(self, port_id: str) -> flask.Response:
-        """Change what is said of a port."""
+        """Change what is said of a port, and what it lets through."""
         found = ports.update(self.cloud, self.caller, port_id, bodies.port_change(self.body()))
         return answers.json({"port": views.port(found)})
 

@@ -12,14 +12,17 @@ from cloud.policy import Operation
 from common.errors import Invalid
 from db.quotas import Resource as Counted
 
-_COUNTED = {"floatingip": Counted.FLOATING_IPS, "network": Counted.NETWORKS}
+_COUNTED = {
+    "floatingip": Counted.FLOATING_IPS,
+    "network": Counted.NETWORKS,
+    "port": Counted.PORTS,
+    "security_group": Counted.SECURITY_GROUPS,
+    "security_group_rule": Counted.SECURITY_GROUP_RULES,
+}
 #: what clients expect to find in a quota although nothing here counts it
 _UNCOUNTED = (
-    "port",
     "rbac_policy",
     "router",
-    "security_group",
-    "security_group_rule",
     "subnet",
     "subnetpool",
 )
@@ -93,6 +96,6 @@ class DefaultQuota(_Quotas):
     def get(self, project_id: str) -> flask.Response:
         """Show the default quotas. -1: no limit."""
         self._may_look(project_id)
-        settings = self.cloud.settings
-        defaults = {"floatingip": settings.quota_floating_ips, "network": settings.quota_networks}
-        return answers.json({"quota": {**dict.fromkeys(_UNCOUNTED, _NO_LIMIT), **defaults}})
+        defaults = quotas.defaults(self.cloud.settings)
+        limits = {name: defaults[resource] for name, resource in _COUNTED.items()}
+        return answers.json({"quota": {**dict.fromkeys(_UNCOUNTED, _NO_LIMIT), **limits}})

@@ -17,6 +17,11 @@ EXTENSIONS = {
     "net-mtu": ("Network MTU", "Provides MTU attribute for a network resource"),
     "pagination": ("Pagination support", "Lists are paged by limit and marker"),
     "sorting": ("Sorting support", "Lists are sorted by sort_key and sort_dir"),
+    "security-group": ("security-group", "Ports are in security groups, whose rules say what they let through"),
+    "security-groups-normalized-cidr": ("Normalized CIDR", "Rules have normalized_cidr"),
+    "security-groups-shared-filtering": ("Shared security groups", "Security groups can be filtered by shared"),
+    "port-security": ("Port Security", "port_security_enabled says whether a port has security groups"),
+    "port-security-groups-filtering": ("Port filtering by groups", "Ports can be filtered by security_groups"),
     "quotas": ("Quota management support", "The quotas of projects can be read and changed"),
     "quota_details": ("Quota details management support", "How much of the quotas is used can be read"),
     "project-id": ("project_id field enabled", "Resources have project_id"),
@@ -77,17 +82,6 @@ class Routers(_Nothing):
             "routers: there are none; networks are flat, and nothing is translated between them. A server reaches the "
             "outside world by an interface in an external network: give it one there, or a floating IP"
         )
-
-
-class SecurityGroups(_Nothing):
-    """Rules on what reaches a port."""
-
-    key = "security_groups"
-
-    @docs.operation(faults={401: "No valid token"})
-    def get(self) -> flask.Response:
-        """List security groups: there are none so far, and nothing is filtered."""
-        return self._none()
 
 
 def _extension(alias: str) -> Document:

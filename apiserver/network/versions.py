@@ -8,7 +8,7 @@ from apiserver import answers, docs
 from apiserver.network.resource import Resource
 
 #: what lists of a version's resources name
-_RESOURCES = ("networks", "subnets", "ports")
+_RESOURCES = ("networks", "subnets", "ports", "security-groups", "security-group-rules")
 
 
 class Versions(Resource):

@@ -1,4 +1,4 @@
-"""Networks, subnets and ports as clients read them."""
+"""Networks, subnets, ports and security groups as clients read them."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from apiserver import times
 from apiserver.network.resource import Document
 from cloud.networks import NetworkView
 from cloud.ports import PortView
+from cloud.security_groups import GroupView
 from db.floating_ips import FloatingView
 from db.networks import NicMode, Subnet
 from db.ports import Port
+from db.security_groups import Rule
 
 #: what the nodes make of a network, in the Network API's words: there are no tags, and a link is all there is
 _PROVIDER_TYPES = {NicMode.BRIDGED: "flat", NicMode.ROUTED: "flat"}
@@ -30,7 +32,7 @@ def network(view: NetworkView, *, operator: bool) -> Document:
         "is_default": row.is_default,
         "mtu": row.mtu,
         "subnets": [each.id for each in view.subnets],
-        "port_security_enabled": False,
+        "port_security_enabled": True,
         "availability_zones": ["nova"],
         "availability_zone_hints": [],
         "tags": [],
@@ -92,13 +94,56 @@ def port(view: PortView) -> Document:
         "fixed_ips": [{"subnet_id": each.subnet_id, "ip_address": each.ip} for each in view.addresses],
         "allowed_address_pairs": [],
         "extra_dhcp_opts": [],
-        "security_groups": [],
-        "port_security_enabled": False,
+        "security_groups": list(view.groups),
+        "port_security_enabled": row.firewalled,
         "binding:vnic_type": "normal",
         "tags": [],
         "revision_number": 0,
         "created_at": times.zoned(row.created_at),
         "updated_at": times.zoned(row.updated_at),
+    }
+
+
+def security_group(view: GroupView) -> Document:
+    """A security group with its rules; a ready-made one has no project."""
+    row = view.group
+    return {
+        "id": row.id,
+        "name": row.name,
+        "description": row.description,
+        "project_id": row.project_id or "",
+        "tenant_id": row.project_id or "",
+        "shared": row.shared,
+        "stateful": True,
+        "security_group_rules": [security_group_rule(rule) for rule in view.rules],
+        "tags": [],
+        "revision_number": row.revision,
+        "created_at": times.zoned(row.created_at),
+        "updated_at": times.zoned(row.updated_at),
+    }
+
+
+def security_group_rule(row: Rule) -> Document:
+    """A rule of a security group."""
+    return {
+        "id": row.id,
+        "security_group_id": row.group_id,
+        "project_id": row.project_id or "",
+        "tenant_id": row.project_id or "",
+        "direction": row.direction,
+        "ethertype": f"IPv{row.version}",
+        "protocol": row.protocol,
+        "port_range_min": row.port_min,
+        "port_range_max": row.port_max,
+        "remote_ip_prefix": row.remote_cidr,
+        "normalized_cidr": row.remote_cidr,
+        "remote_group_id": row.remote_group_id,
+        "remote_address_group_id": None,
+        "description": row.description,
+        "tags": [],
+        "revision_number": 0,
+        "created_at": times.zoned(row.created_at),
+        "updated_at": times.zoned(row.created_at),
     }
 
 

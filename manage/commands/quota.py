@@ -23,16 +23,22 @@ _WHAT = {
     Resource.RAM: "MiB of memory",
     Resource.NETWORKS: "networks of its own",
     Resource.FLOATING_IPS: "floating IPs",
+    Resource.PORTS: "ports, those of its servers among them",
+    Resource.SECURITY_GROUPS: "security groups",
+    Resource.SECURITY_GROUP_RULES: "rules of its security groups",
 }
 
 pass_context = click.make_pass_decorator(Context)
 
 
+def _option(resource: Resource) -> str:
+    return f"--{resource.replace('_', '-')}"
+
+
 def limit_options(command: Callable[P, R]) -> Callable[P, R]:
     """Give a command an option for each resource."""
     for resource, what in reversed(_WHAT.items()):
-        name = f"--{resource.replace('_', '-')}"
-        command = click.option(name, type=click.IntRange(min=-1), help=f"{what}; -1 for no limit")(command)
+        command = click.option(_option(resource), type=click.IntRange(min=-1), help=f"{what}; -1 for no limit")(command)
     return command
 
 
@@ -56,8 +62,7 @@ def show(context: Context, project: str) -> None:
 def set_(context: Context, /, project: str, **limits: int | None) -> None:
     """Change a project's limits."""
     if all(value is None for value in limits.values()):
-        names = ", ".join(f"--{resource.replace('_', '-')}" for resource in Resource)
-        raise click.UsageError(f"give {names}, or some of them")
+        raise click.UsageError(f"give {', '.join(_option(resource) for resource in Resource)}, or some of them")
     change(context, project, **limits)
 
 

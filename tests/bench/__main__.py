@@ -12,15 +12,23 @@ from common import config
 from db.sessions import Sessions
 from lab import cloud as lab_cloud
 from lab import postgres, rabbitmq, scratch
-from tests.bench import addresses, events, figures, listing
+from tests.bench import addresses, dhcp, events, figures, listing
 from tests.e2e import client, fleet
+from tests.support import taps
 
 
 @click.command()
 @click.option("--rounds", default=50, show_default=True, help="servers made, stopped, started and deleted on gntsim")
 @click.option("--lab-rounds", default=5, show_default=True, help="the same on real Ganeti; 0 leaves that out")
-def main(rounds: int, lab_rounds: int) -> None:
+@click.option("--only-dhcp", is_flag=True, help="nothing but nfdhcpd's packets and memory")
+def main(rounds: int, lab_rounds: int, *, only_dhcp: bool) -> None:
     """Measure, and print tables."""
+    if not only_dhcp:
+        _cloud(rounds, lab_rounds)
+    _dhcp()
+
+
+def _cloud(rounds: int, lab_rounds: int) -> None:
     with _fleet() as cloud:
         click.echo(f"gntsim: {rounds} rounds of four jobs ...")
         events.churn(cloud.client, rounds=rounds, patience=30)
@@ -39,6 +47,16 @@ def main(rounds: int, lab_rounds: int) -> None:
     figures.show("From a job's final status on disk to the committed row", shown)
     figures.show("Lists", listed)
     figures.show("Addresses", taken)
+
+
+def _dhcp() -> None:
+    if reason := taps.unavailable():
+        click.echo(f"left out: nfdhcpd, {reason}")
+        return
+    click.echo("nfdhcpd ...")
+    speeds, sizes = dhcp.measure()
+    figures.show("Packets of guests, from a full queue to the last verdict", speeds)
+    figures.show_sizes("nfdhcpd's resident memory", sizes)
 
 
 def _lab(rounds: int) -> figures.Figure:

@@ -1,4 +1,4 @@
-"""Figures: order statistics of a sample, and the table they are shown in."""
+"""Figures: order statistics of a sample, sizes, and the tables they are shown in."""
 
 from __future__ import annotations
 
@@ -21,6 +21,15 @@ class Figure:
     note: str = ""
 
 
+@dataclass(frozen=True)
+class Size:
+    """Memory of one thing, in KiB."""
+
+    what: str
+    kib: int
+    note: str = ""
+
+
 def of(what: str, seconds: Sequence[float], note: str = "") -> Figure:
     """Summarise a sample of durations."""
     ordered = sorted(seconds)
@@ -33,4 +42,12 @@ def show(title: str, figures: Sequence[Figure]) -> None:
     table = Table("what", "samples", "median ms", "99th ms", "note", title=title)
     for figure in figures:
         table.add_row(figure.what, str(figure.samples), f"{figure.median:.2f}", f"{figure.p99:.2f}", figure.note)
+    Console().print(table)
+
+
+def show_sizes(title: str, sizes: Sequence[Size]) -> None:
+    """Print a table."""
+    table = Table("what", "MiB", "note", title=title)
+    for size in sizes:
+        table.add_row(size.what, f"{size.kib / 1024:.1f}", size.note)
     Console().print(table)

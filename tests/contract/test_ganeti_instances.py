@@ -3,6 +3,7 @@
 import pytest
 
 from rapi import errors, specs
+from rapi.specs import NicSpec
 from tests.contract.masters import Handle
 
 
@@ -200,6 +201,19 @@ def test_what_does_not_run_is_not_hotplugged_and_a_ninth_nic_is_refused(cluster:
         missing = [["remove", "port-1", {}]]
         error_class, args = cluster.failed(api.modify_instance(name, reason="r", hotplug=False, nics=missing))
         assert (error_class, args[1]) == ("OpPrereqError", "unknown_entity")
+
+
+def test_a_nic_may_be_given_the_name_that_it_has(cluster: Handle) -> None:
+    api = cluster.api
+    nic = NicSpec(name="port-1", mac="aa:00:00:7e:57:01", ip="192.0.2.7", mode="bridged", link="br0")
+    with cluster.instance(nics=(nic,)) as name:
+        before = api.get_instance(name)
+        same = [["modify", "port-1", {"name": "port-1"}]]
+        job = cluster.succeeded(api.modify_instance(name, reason="r", hotplug=False, nics=same))
+        assert ["nic.name/0", "port-1"] in job["opresult"][0]
+        after = api.get_instance(name)
+        for key in ("nic.names", "nic.macs", "nic.ips", "nic.links", "nic.modes", "nic.uuids", "status"):
+            assert after[key] == before[key]
 
 
 def test_an_address_that_is_taken_is_refused_by_the_job(cluster: Handle) -> None:

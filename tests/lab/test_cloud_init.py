@@ -39,6 +39,17 @@ told=$(
 import crypt, spwd
 kept = spwd.getspnam('debian').sp_pwdp
 print('password', crypt.crypt('{PASSWORD}', kept) == kept)"
+    # what cloud-init's own code reads of the metadata service
+    python3 -W ignore -c "
+import os
+from cloudinit.sources.helpers import ec2, openstack
+url, links = 'http://169.254.169.254', '/sys/class/net/'
+found = openstack.MetadataReader(url).read_v2()
+macs = dict((open(links + name + '/address').read().strip(), name) for name in os.listdir(links))
+network = openstack.convert_net_json(found['networkdata'], known_macs=macs)
+print('openstack', found['metadata']['uuid'], found['metadata']['meta']['role'], len(found['userdata']))
+print('network', network['config'][0]['subnets'][0]['address'])
+print('ec2', ec2.get_instance_metadata('latest', url)['instance-id'])" 2>&1
 )
 printf '%s\\n%s\\n%s\\n' {BEGIN} "$told" {END} > /dev/ttyS0
 """
@@ -81,6 +92,9 @@ def test_a_debian_that_its_tenant_uploaded_is_what_the_create_asked_for(
         "address": f"{address['addr']}/24",
         "route": cloud.cluster.network.address(1),
         "password": "True",
+        "openstack": f"{server} front {len(_TELL)}",
+        "network": address["addr"],
+        "ec2": server,
     }
     tenant.call("DELETE", f"/servers/{server}")
     tenant.wait(server, "GONE")

@@ -122,7 +122,7 @@ class FakeRapi:
         self.created: list[InstanceSpec] = []
         #: changes of hypervisor parameters, oldest first
         self.hvparams: dict[str, list[Mapping[str, str]]] = {}
-        #: changes of NICs (name, by hotplug, change), oldest first, and what tags instances were given since
+        #: changes of NICs (name, by hotplug, change), oldest first, and what tags instances have
         self.nics: list[tuple[str, bool, list[Any]]] = []
         self.tags: dict[str, list[str]] = {}
         #: (name, target node, who chooses one, the old node is lost)
@@ -136,6 +136,7 @@ class FakeRapi:
 
     def create_instance(self, spec: InstanceSpec, *, reason: str | None) -> int:
         self.created.append(spec)
+        self.tags[spec.name] = list(spec.tags)
         return self._submit("create", Opcode.CREATE, spec.name, reason, spec=spec)
 
     def startup_instance(self, name: str, *, reason: str | None) -> int:

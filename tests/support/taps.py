@@ -107,26 +107,31 @@ class Bed:
 
     def start(self) -> None:
         """Make the node, load the rules, and start nfdhcpd."""
-        self.bindings.mkdir()
+        self.make()
+        self.spawn()
+
+    def make(self) -> None:
+        """Make the node, and load the rules."""
+        self.bindings.mkdir(parents=True)
         _ip("netns", "add", self.node)
         self.ip("link", "set", "lo", "up")
         self.ip("link", "add", "br0", "address", "02:00:00:00:00:01", "type", "bridge")
         self.ip("link", "set", "br0", "up")
         run(self.node, [sys.executable, "-m", "lab.queue_rules"])
-        self.spawn()
 
     def ip(self, *arguments: str) -> None:
         """Run ip(8) for the node."""
         _ip("-n", self.node, *arguments)
 
-    def spawn(self) -> None:
-        """Start nfdhcpd, and wait until it answers."""
+    def spawn(self, **more: str) -> None:
+        """Start nfdhcpd, with more of its settings, and wait until it answers."""
         env = {name: value for name, value in os.environ.items() if not name.startswith("SYROS_")}
         env |= {
             "SYROS_NFDHCPD_BINDINGS_DIR": str(self.bindings),
             "SYROS_NFDHCPD_RA_SECONDS": "4",
             "SYROS_NFDHCPD_RESCAN_SECONDS": "1",
             "SYROS_NFDHCPD_METRICS_ADDRESS": "127.0.0.1:9465",
+            **{f"SYROS_NFDHCPD_{key}": text for key, text in more.items()},
         }
         started = self.log.count("nfdhcpd.started")
         with (self._folder / "nfdhcpd.log").open("ab") as log:
@@ -149,26 +154,26 @@ class Bed:
 
     @property
     def daemon_pid(self) -> int:
-        """Whose memory is measured."""
+        """Whose memory and speed are measured."""
         assert self._daemon is not None
         return self._daemon.pid
 
-    def guest(self, number: int, *, routed: bool = False) -> Guest:
+    def guest(self, number: int, *, routed: bool = False, bridge: str = "br0") -> Guest:
         """Plug a guest in, without a binding."""
         tap, mac = f"tap{number}", f"02:53:79:00:00:{number:02x}"
         guest = Guest(f"{self.node}-{number}", tap, mac, self._folder / tap)
         _ip("netns", "add", guest.namespace)
         self._guests[tap] = guest
-        self.plug(guest, routed=routed)
+        self.plug(guest, routed=routed, bridge=bridge)
         return guest
 
-    def plug(self, guest: Guest, *, routed: bool = False) -> None:
+    def plug(self, guest: Guest, *, routed: bool = False, bridge: str = "br0") -> None:
         """Make a guest's tap."""
         self.ip("link", "add", guest.tap, "type", "veth", "peer", "name", "eth0", "netns", guest.namespace)
         _ip("-n", guest.namespace, "link", "set", "eth0", "address", guest.mac, "up")
         _ip("-n", guest.namespace, "link", "set", "lo", "up")
         if not routed:
-            self.ip("link", "set", guest.tap, "master", "br0")
+            self.ip("link", "set", guest.tap, "master", bridge)
         self.ip("link", "set", guest.tap, "up")
 
     def unplug(self, guest: Guest) -> None:
@@ -181,10 +186,10 @@ class Bed:
         bindings.write(self.bindings, binding)
         self._wait_for(lambda: self.log.count("binding.read") > read)
 
-    def metric(self, name: str) -> float:
-        """Read one of nfdhcpd's metrics, by its whole name with labels; 0 if it is not there."""
+    def metric(self, name: str, *, port: int = 9465) -> float:
+        """Read one of nfdhcpd's metrics, or another's, by its whole name with labels; 0 if it is not there."""
         script = "import sys, urllib.request; sys.stdout.write(urllib.request.urlopen(sys.argv[1]).read().decode())"
-        text = run(self.node, [sys.executable, "-c", script, "http://127.0.0.1:9465/metrics"]).stdout
+        text = run(self.node, [sys.executable, "-c", script, f"http://127.0.0.1:{port}/metrics"]).stdout
         lines = dict(line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))
         return float(lines.get(name, 0))
 

@@ -28,7 +28,6 @@ _FIXED_CATALOG = "services, endpoints and regions follow the configuration; the 
 _READ_ONLY_AGGREGATES = "an aggregate is a backend: the API shows it and changes none"
 _READ_ONLY_HOSTS = "hosts are shown, and kept by Ganeti's operators"
 _ONE_DISK = "flavors with an ephemeral disk are refused: servers have one disk"
-_NO_FIREWALL = "no firewall yet: security groups are neither made nor applied"
 _NOT_WHILE_IN_USE = "Ganeti copies no disk that is in use: an image is made of a stopped server"
 _LONG_NAMES = "tempest makes itself a user whose name has more than 64 characters"
 
@@ -43,7 +42,6 @@ FAILURES = (
     Known("admin.test_live_migration_negative.*test_live_block_migration_suspended", "Ganeti can't suspend a guest"),
     Known("admin.test_migrations.MigrationsAdminTest", "there is no role manager"),
     Known("admin.test_live_migration.LiveMigration", "there is no role manager"),
-    Known("admin.test_security_groups.SecurityGroupsTestAdminJSON", _NO_FIREWALL),
     Known("admin.test_servers.ServersAdminTestJSON.test_inject_network_info", "nothing of ours runs in the guest"),
     Known("admin.test_quotas.QuotaClassesAdminTestJSON.test_update_default_quotas", "default quotas are configured"),
     Known(
@@ -59,12 +57,6 @@ FAILURES = (
     Known("images.test_images_oneserver_negative.*test_delete_image_that_is_not_yet_active", _NOT_WHILE_IN_USE),
     Known("images.test_list_image_filters.ListImageFiltersTestJSON", _NOT_WHILE_IN_USE),
     Known("servers.test_server_actions.ServerActionsTestOtherB.test_create_backup", _NOT_WHILE_IN_USE),
-    Known("security_groups.test_security_group(s|_rules).SecurityGroup", _NO_FIREWALL),
-    Known("security_groups.test_security_group_rules_negative.*_rule_(duplicate|with_invalid)", _NO_FIREWALL),
-    Known("security_groups.test_security_groups_negative.*test_delete_the_default_security_group", _NO_FIREWALL),
-    Known("servers.test_server_actions.ServerActionsTestOtherA.test_remove_server_all_security_groups", _NO_FIREWALL),
-    Known("servers.test_server_rescue.*test_rescued_vm_add_remove_security_group", _NO_FIREWALL),
-    Known("scenario.test_server_(basic_ops|multinode)", _NO_FIREWALL),
     Known("test_extensions.ExtensionsTest.test_get_extension", "it wants os-consoles: no console yet"),
     Known("v3.test_application_credentials.ApplicationCredentialsV3AdminTest", _LONG_NAMES),
     Known("v3.test_credentials.CredentialsTestJSON", "no credentials but passwords and application credentials"),
@@ -93,7 +85,6 @@ SKIPS = (
     (r"nova-network", "the networks are the Network API's"),
     (r"[Ff]loating", "a floating IP comes by a job, and tempest uses it at once"),
     (r"[Rr]outer", "no routers yet"),
-    (r"security-group|security_group", _NO_FIREWALL),
     (r"swift", "no object storage"),
     (r"Horizon", "no Horizon"),
     (r"rescue", "no volumes yet"),

@@ -110,6 +110,7 @@ def _live(user: Shell, folder: Path) -> None:
     user.run("server", "rebuild", "--image", "debian-12", "--wait", "osc-1")
     _change_networks(user)
     _keep_an_address(user)
+    _let_in(user, create)
     _note(user)
     _lock(user)
 
@@ -213,6 +214,43 @@ def _keep_an_address(user: Shell) -> None:
     assert "floating IP" in user.fail("router", "create", "osc-router")
 
 
+def _let_in(user: Shell, create: list[str]) -> None:
+    group = user.read("security", "group", "create", "--description", "Of the front", "osc-web")["id"]
+    rule = ["security", "group", "rule", "create", "osc-web"]
+    made = user.read(*rule, "--protocol", "tcp", "--dst-port", "80:81", "--remote-ip", "198.51.100.0/24")
+    assert (made["port_range_min"], made["port_range_max"], made["remote_ip_prefix"]) == (80, 81, "198.51.100.0/24")
+    user.run(*rule, "--protocol", "udp", "--remote-group", "osc-web")
+    user.run(*rule, "--ethertype", "IPv6", "--protocol", "ipv6-icmp", "--icmp-type", "128", "--icmp-code", "0")
+    again = user.fail(*rule, "--protocol", "6", "--dst-port", "80:81", "--remote-ip", "198.51.100.0/24")
+    assert "ConflictException: 409" in again
+    protocols = [each["IP Protocol"] for each in user.read("security", "group", "rule", "list", "osc-web", "--ingress")]
+    assert sorted(protocols) == ["ipv6-icmp", "tcp", "udp"]
+    user.run("security", "group", "rule", "delete", made["id"])
+    assert "No SecurityGroupRule found" in user.fail("security", "group", "rule", "show", made["id"])
+    user.run("security", "group", "set", "--name", "osc-front", "osc-web")
+    known = {each["Name"] for each in user.read("security", "group", "list")}
+    assert known >= {"default", "osc-front", "firewall-disabled", "firewall-enabled", "firewall-protected"}
+
+    user.run(*create, "--security-group", "osc-front", "--wait", "osc-3")
+    (port,) = user.read("port", "list", "--server", "osc-3")
+    assert user.read("port", "show", port["ID"])["security_group_ids"] == [group]
+    assert _groups(user, "osc-3") == ["osc-front"]
+    user.run("server", "add", "security", "group", "osc-3", "firewall-protected")
+    assert _groups(user, "osc-3") == ["firewall-protected", "osc-front"]
+    user.run("server", "remove", "security", "group", "osc-3", "osc-front")
+    assert _groups(user, "osc-3") == ["firewall-protected"]
+    user.run("port", "set", "--no-security-group", "--security-group", "osc-front", port["ID"])
+    assert _groups(user, "osc-3") == ["osc-front"]
+    assert "409" in user.fail("security", "group", "delete", "osc-front")
+    user.run("port", "unset", "--security-group", "osc-front", port["ID"])
+    assert _groups(user, "osc-3") == []
+    assert "403" in user.fail("port", "set", "--disable-port-security", port["ID"])
+    user.run("server", "delete", "--wait", "osc-3")
+    user.run("security", "group", "delete", "osc-front")
+    assert "No SecurityGroup found" in user.fail("security", "group", "show", "osc-front")
+    assert "409" in user.fail("security", "group", "delete", "default")
+
+
 def _note(user: Shell) -> None:
     user.run("server", "set", "--property", "tier=front", "osc-1")
     user.run("server", "unset", "--property", "role", "osc-1")
@@ -264,6 +302,10 @@ def _names(user: Shell, *filters: str) -> list[str]:
 
 def _show(user: Shell, column: str) -> str:
     return user.run("server", "show", "osc-1", "-f", "value", "-c", column)
+
+
+def _groups(user: Shell, server: str) -> list[str]:
+    return sorted(each["name"] for each in user.read("server", "show", server).get("security_groups") or [])
 
 
 def _addresses(user: Shell, network: str) -> list[str]:

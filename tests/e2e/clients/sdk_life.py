@@ -44,6 +44,7 @@ def main(cloud: str, other_cloud: str) -> None:
     refused(exceptions.ConflictException, lambda: compute.stop_server(server))
     compute.unlock_server(server)
     _keep_images(user)
+    _let_in(user, image.id)
     _be_refused(user, stranger)
 
     actions = {action.action for action in compute.server_actions(server)}
@@ -91,6 +92,39 @@ def _keep_images(user: Connection) -> None:
     eventually(lambda: user.image.get_image(made).status == "active", "the image is active")
     user.image.delete_image(made)
     refused(exceptions.NotFoundException, lambda: user.image.get_image(made))
+
+
+def _let_in(user: Connection, image_id: str) -> None:
+    network, compute = user.network, user.compute
+    group = network.create_security_group(name="sdk-web")
+    wanted = {"security_group_id": group.id, "direction": "ingress", "protocol": "tcp"}
+    http = network.create_security_group_rule(**wanted, port_range_min=80, port_range_max=80)
+    refused(
+        exceptions.ConflictException,
+        lambda: network.create_security_group_rule(**wanted, port_range_min=80, port_range_max=80),
+    )
+    assert http.id in [rule["id"] for rule in network.get_security_group(group).security_group_rules]
+    server = compute.create_server(
+        name="sdk-web",
+        flavor_id=compute.find_flavor("m1.tiny").id,
+        image_id=image_id,
+        networks="auto",
+        security_groups=[{"name": "sdk-web"}],
+    )
+    server = _wait(user, server)
+    assert server.security_groups == [{"name": "sdk-web"}]
+    (port,) = network.ports(device_id=server.id, security_group_ids=[group.id])
+    assert (port.security_group_ids, port.is_port_security_enabled) == ([group.id], True)
+    default = network.find_security_group("default", ignore_missing=False)
+    port = network.update_port(port, security_group_ids=[group.id, default.id])
+    assert sorted(port.security_group_ids) == sorted([group.id, default.id])
+    compute.remove_security_group_from_server(server, group)
+    compute.fetch_server_security_groups(server)
+    assert [each["name"] for each in server.security_groups] == ["default"]
+    compute.delete_server(server)
+    compute.wait_for_delete(server, wait=PATIENCE)
+    network.delete_security_group_rule(http)
+    network.delete_security_group(group, ignore_missing=False)
 
 
 def _be_refused(user: Connection, stranger: Connection) -> None:

@@ -51,6 +51,31 @@ def test_rows_of_the_first_schema_are_there_after_the_last_migration(url: str) -
     sessions.close()
 
 
+def test_ports_from_before_security_groups_stay_open_and_are_counted(url: str) -> None:
+    sessions = Sessions(config.Database(url=url))
+    schema.upgrade(sessions.engine, revision="0018")
+    metadata = sa.MetaData()
+    metadata.reflect(sessions.engine)
+    tables = metadata.tables
+    with sessions.begin() as db:
+        db.execute(_row(tables["projects"], id="p", name="p"))
+        db.execute(_row(tables["networks"], id="n", mode="bridged"))
+        for number in range(3):
+            db.execute(_row(tables["ports"], id=f"port{number}", mac=f"m{number}", network_id="n", project_id="p"))
+
+    schema.upgrade(sessions.engine)
+
+    with sessions.read() as db:
+        query = "SELECT DISTINCT firewalled, firewall_due_at, firewall_generation FROM ports"
+        assert [tuple(row) for row in db.execute(sa.text(query))] == [(False, None, 0)]
+        query = "SELECT used FROM quota_usages WHERE resource = 'ports'"
+        assert db.execute(sa.text(query)).scalars().all() == [3]
+        query = "SELECT name FROM security_groups ORDER BY id"
+        ready_made = ["firewall-disabled", "firewall-enabled", "firewall-protected"]
+        assert db.execute(sa.text(query)).scalars().all() == ready_made
+    sessions.close()
+
+
 def test_addresses_that_are_held_are_in_the_history_after_the_upgrade(url: str) -> None:
     sessions = Sessions(config.Database(url=url))
     schema.upgrade(sessions.engine, revision="0018")

@@ -1,5 +1,6 @@
 """DHCPv4 by real clients: leases, renewals, refusals, and whose guest is whose."""
 
+import os
 import signal
 
 from common.bindings import Mode
@@ -7,7 +8,9 @@ from lab import process
 from tests.integration.nfdhcpd.clients import Client
 from tests.integration.nfdhcpd.conftest import binding, ipv4
 from tests.support import taps
+from tests.unit.nfdhcpd.guests import recorded
 
+OFFERS = 'syros_nfdhcpd_answered_total{kind="offer",queue="dhcp4"}'
 ACKS = 'syros_nfdhcpd_answered_total{kind="ack",queue="dhcp4"}'
 NAKS = 'syros_nfdhcpd_answered_total{kind="nak",queue="dhcp4"}'
 UNKNOWN = 'syros_nfdhcpd_passed_total{queue="dhcp4",reason="no binding"}'
@@ -88,6 +91,17 @@ def test_guests_of_one_bridge_get_each_their_own(bed: taps.Bed) -> None:
     assert [client.wait_for("bound")["ip"] for client in clients] == ["192.0.2.10", "192.0.2.11", "192.0.2.12"]
 
 
+def test_a_guest_is_told_of_the_metadata_service_where_there_is_one(bed: taps.Bed) -> None:
+    guest = bed.guest(1)
+    bed.end_daemon()
+    bed.spawn(METADATA="yes")
+    bed.bind(binding(guest, v4=ipv4()))
+    client = Client(guest)
+    client.udhcpc("-O", "staticroutes")
+    told = client.wait_for("bound")
+    assert told["staticroutes"] == "169.254.169.254/32 0.0.0.0 0.0.0.0/0 192.0.2.1"
+
+
 def test_a_guest_with_another_mac_is_not_answered(bed: taps.Bed) -> None:
     guest = bed.guest(1)
     bed.bind(binding(guest, v4=ipv4()))
@@ -152,6 +166,28 @@ def test_a_killed_nfdhcpd_goes_on_where_it_was(bed: taps.Bed) -> None:
     bed.spawn()
     process.wait_until(lambda: bed.metric("syros_nfdhcpd_nics") == 1, what="no NIC", timeout=taps.PATIENCE)
     client.wait_for("bound")
+
+
+def test_a_burst_waits_until_nfdhcpd_comes_to_it(bed: taps.Bed) -> None:
+    guest = bed.guest(1)
+    bed.bind(binding(guest, v4=ipv4()))
+    os.kill(bed.daemon_pid, signal.SIGSTOP)
+    try:
+        guest.run("python3", "-c", _BURST, bytes.hex(_DISCOVER), str(_MANY))
+    finally:
+        os.kill(bed.daemon_pid, signal.SIGCONT)
+    process.wait_until(lambda: bed.metric(OFFERS) == _MANY, what="some have passed", timeout=taps.PATIENCE)
+
+
+_MANY = 2000
+_DISCOVER = b"\xff" * 6 + bytes.fromhex("025379000001") + b"\x08\x00" + recorded("udhcpc")["dhcp4 discover"]
+_BURST = """
+import socket, sys
+sender = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+sender.bind(("eth0", 0))
+for _ in range(int(sys.argv[2])):
+    sender.send(bytes.fromhex(sys.argv[1]))
+"""
 
 
 def test_a_tap_that_comes_again_is_served_again(bed: taps.Bed) -> None:

@@ -1,5 +1,9 @@
 """IPv6: the guest's own kernel by router advertisements, and real clients by DHCPv6."""
 
+import re
+
+import pytest
+
 from common.bindings import Ipv6Mode, Mode
 from lab import process
 from tests.integration.nfdhcpd.clients import Client
@@ -90,6 +94,51 @@ def test_dhclient_is_leased_its_address(bed: taps.Bed) -> None:
     told = client.wait_for("BOUND6")
     assert told["new_ip6_address"] == "2001:db8::10"
     assert (told["new_dhcp6_name_servers"], told["new_dhcp6_domain_search"]) == ("2001:db8::53", "example.org.")
+
+
+def test_dhclient_has_its_address_confirmed_after_a_reboot(bed: taps.Bed) -> None:
+    guest = bed.guest(1)
+    bed.bind(binding(guest, v6=ipv6(Ipv6Mode.STATEFUL)))
+    settled(guest)
+    client = leased(guest)
+    client.dhclient("-6")
+    assert client.wait_for("BOUND6", times=2)["new_ip6_address"] == "2001:db8::10"
+    guest.wait_for_log("Confirm on eth0")
+    assert "status code Success" in guest.log
+    assert guest.log.count("Solicit on eth0") == 1
+
+
+@pytest.mark.parametrize(("passed", "event"), [(2000, "RENEW6"), (3000, "REBIND6")])
+def test_dhclient_s_lease_goes_on_after_a_long_pause(bed: taps.Bed, passed: int, event: str) -> None:
+    guest = bed.guest(1)
+    # T1 is 1,800 seconds, T2 2,880
+    bed.bind(binding(guest, v6=ipv6(Ipv6Mode.STATEFUL), lease=3600))
+    settled(guest)
+    client = leased(guest)
+    client.put_lease(re.sub(r"starts (\d+)", lambda at: f"starts {int(at[1]) - passed}", client.leases.read_text()))
+    client.dhclient("-6")
+    assert client.wait_for(event)["new_ip6_address"] == "2001:db8::10"
+    assert guest.log.count("Solicit on eth0") == 1
+
+
+def test_dhclient_is_told_that_an_address_is_not_of_here(bed: taps.Bed) -> None:
+    guest = bed.guest(1)
+    bed.bind(binding(guest, v6=ipv6(Ipv6Mode.STATEFUL)))
+    settled(guest)
+    client = leased(guest)
+    client.put_lease(client.leases.read_text().replace("2001:db8::10", "2001:db8:ffff::10"))
+    client.dhclient("-6")
+    assert client.wait_for("BOUND6", times=2)["new_ip6_address"] == "2001:db8::10"
+    assert "status code NotOnLink" in guest.log
+
+
+def leased(guest: taps.Guest) -> Client:
+    """A client that was leased its address, and has ended without a word."""
+    client = Client(guest)
+    client.dhclient("-6")
+    client.wait_for("BOUND6")
+    client.stop()
+    return client
 
 
 def test_dhclient_without_an_address_is_told_the_rest(bed: taps.Bed) -> None:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import pytest
 
-from cloud import floating_ips, instances, interfaces, networks, ports, quotas
+from cloud import floating_ips, instances, interfaces, networks, ports, quotas, security_groups
 from cloud.floating_ips import FloatingChange, FloatingSpec, Target
-from cloud.ports import Interface, PortSpec
+from cloud.ports import Interface, PortChange, PortSpec
+from cloud.security_groups import GroupSpec
 from cloud.states import Action
 from common.errors import Busy, CloudError, Conflict, Forbidden, Invalid, NotFound, QuotaExceeded
 from common.jobs import Opcode
@@ -352,6 +353,21 @@ def test_a_stopped_server_is_given_one_for_its_next_start(world: World, kept: st
     assert ips(world, server)[-1] == ("203.0.113.2", True)
 
 
+def test_its_port_is_in_the_groups_of_the_port_that_is_named(world: World, kept: str, server: str) -> None:
+    port, carrier = fixed_port(world, server), show(world, kept).port.id
+
+    def groups(port_id: str) -> Sequence[str]:
+        return ports.get(world.cloud, world.fresh(), port_id).groups
+
+    assert groups(carrier) == groups(port) != []
+    (made,) = security_groups.create(world.cloud, world.fresh(), [GroupSpec(name="web")])
+    ports.update(world.cloud, world.fresh(), port, PortChange(groups=(made.group.id,)))
+    associate(world, kept, port)
+    assert groups(carrier) == [made.group.id]
+    run_out(world, server)
+    assert quotas.audit(world.cloud) == []
+
+
 def test_what_a_change_costs_does_not_depend_on_how_many_there_are(world: World, server: str) -> None:
     wide = made_networks.add(world.cloud, "198.51.100.0/24", name="wide", external=True)
     port = fixed_port(world, server)
@@ -376,4 +392,4 @@ def test_what_a_change_costs_does_not_depend_on_how_many_there_are(world: World,
 
         counts.append(go_through_all())
     assert counts[0] == counts[1]
-    assert all(mine <= most for mine, most in zip(counts[0], (25, 30, 15, 20), strict=True)), counts[0]
+    assert all(mine <= most for mine, most in zip(counts[0], (20, 35, 20, 20), strict=True)), counts[0]

@@ -94,6 +94,7 @@ def test_a_running_server_is_told_what_the_nic_is_and_given_it_at_once(
     assert world.rapi.tags[row.ganeti_name] == [
         "syros:host:web",
         *(f"syros:port-{port.id}:{fact}" for fact in facts),
+        *(f"syros:port-{port.id}:fw:0:{rule}" for rule in ("on", "e4:*:*:*", "e6:*:*:*", "i4:*:*:192.0.2.2/32")),
     ]
     assert interfaces.get(world.cloud, world.caller, running, port.id).coming is False
     assert ips(world, running) == ["192.0.2.2"]
@@ -146,7 +147,7 @@ def test_interfaces_come_after_those_that_are_there(world: World, network: str) 
     found = [each.view.port for each in interfaces.page(world.cloud, world.caller, server)]
     assert (found[0].id, found[1].number > second.number) == (second.id, True)
     # the second was not the host's first, so that was told already
-    assert sum(tag.startswith("syros:host:") for tag in world.rapi.tags[world.instance(server).ganeti_name]) == 0
+    assert sum(tag.startswith("syros:host:") for tag in world.rapi.tags[world.instance(server).ganeti_name]) == 1
 
 
 def test_without_a_wish_it_is_the_network_that_a_create_would_choose(world: World, running: str, network: str) -> None:

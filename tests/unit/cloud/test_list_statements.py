@@ -6,12 +6,27 @@ from functools import partial
 
 import pytest
 
-from cloud import flavors, floating_ips, instances, migrations, nodes, server_groups, usage
+from cloud import (
+    flavors,
+    floating_ips,
+    instances,
+    migrations,
+    nodes,
+    ports,
+    security_group_rules,
+    security_groups,
+    server_groups,
+    usage,
+)
 from cloud.context import Caller
 from cloud.floating_ips import FloatingSpec
+from cloud.security_groups import GroupSpec
 from db.floating_ips import Filter as FloatingFilter
 from db.instances import Filter, Instance
 from db.jobs import MoveFilter
+from db.ports import Filter as PortFilter
+from db.security_groups import Filter as GroupFilter
+from db.security_groups import RuleFilter
 from db.server_groups import Policy
 from db.sorting import Order
 from db.users import Role
@@ -40,6 +55,12 @@ LISTS: dict[str, tuple[Callable[[World, Caller], object], int]] = {
         1,
     ),
     "floating IPs": (lambda world, who: floating_ips.page(world.cloud, who, FloatingFilter(), limit=100), 1),
+    "security groups": (
+        lambda world, who: security_groups.page(world.cloud, who, GroupFilter(), limit=100),
+        3,
+    ),
+    "rules": (lambda world, who: security_group_rules.page(world.cloud, who, RuleFilter(), limit=100), 2),
+    "ports": (lambda world, who: ports.page(world.cloud, who, PortFilter(), limit=100), 3),
     "sorted servers": (
         lambda world, who: instances.page(
             world.cloud, who, Filter(project_id=None), limit=100, orders=(Order(Instance.name),)
@@ -56,6 +77,7 @@ def more(world: World, first: int, last: int) -> None:
         flavors.add(world.cloud, flavors.FlavorSpec(id=f"f{number}", name=f"f{number}", vcpus=1, ram=1, disk=1))
         server_groups.create(world.cloud, world.fresh(), name="g", policy_of=Policy.AFFINITY)
         world.create_one()
+        security_groups.create(world.cloud, world.fresh(), [GroupSpec(name="g")])
     with world.cloud.sessions.begin() as db:
         nodes.keep(db, world.backend.id, [{"name": f"node{number}"} for number in range(last)])
 
@@ -64,6 +86,7 @@ def more(world: World, first: int, last: int) -> None:
 def test_the_number_of_statements_is_fixed(world: World, name: str) -> None:
     listing, at_most = LISTS[name]
     who = world.fresh(roles=(Role.ADMIN,))
+    networks.add(world.cloud, "10.0.0.0/24")
     counts = []
     for first, last in ((0, 2), (2, 6)):
         more(world, first, last)

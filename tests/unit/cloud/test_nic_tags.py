@@ -22,7 +22,7 @@ from tests.support.clouds import World
 
 def tags(world: World, instance_id: str) -> tuple[str, ...]:
     with world.cloud.sessions.read() as db:
-        return nic_tags.of(ports.places(db, [instance_id]).get(instance_id, ()), hostname="web-1.example")
+        return nic_tags.of(ports.places(db, [instance_id]).get(instance_id, ()), hostname="web-1.example", firewalls={})
 
 
 def change_subnet(world: World, version: int, **values: object) -> None:
@@ -108,7 +108,9 @@ def test_the_create_carries_the_tags(world: World) -> None:
 
     (sent,) = world.rapi.created
     assert sent.tags[0] == "syros:host:web-1"
-    assert sent.tags[1:] == tags(world, instance_id)[1:]
+    facts, firewall = ([tag for tag in sent.tags[1:] if (":fw:" in tag) is way] for way in (False, True))
+    assert facts == list(tags(world, instance_id)[1:])
+    assert firewall[0].endswith(":fw:0:on")
 
 
 @pytest.mark.parametrize(
@@ -119,7 +121,7 @@ def test_a_host_name_that_is_too_long_for_a_tag_is_cut_to_one(world: World, host
     networks.add(world.cloud, "192.0.2.0/29")
     instance_id = world.create_one()
     with world.cloud.sessions.read() as db:
-        (first, *_) = nic_tags.of(ports.places(db, [instance_id])[instance_id], hostname=hostname)
+        (first, *_) = nic_tags.of(ports.places(db, [instance_id])[instance_id], hostname=hostname, firewalls={})
     assert first == f"syros:host:{told}"
     assert len(first) <= 128
 
@@ -196,7 +198,7 @@ def test_an_external_interface_that_comes_later_is_told_its_gateway_too(
     made = in_networks(world, [three[name] for name in order])
     with world.cloud.sessions.read() as db:
         places = ports.places(db, [made])[made]
-    found = nic_tags.of_one(places, places[-1].port.id, hostname="web")
+    found = nic_tags.of_one(places, places[-1].port.id, hostname="web", firewalls={})
     assert any(":gw4:" in tag for tag in found) is told
 
 

@@ -29,6 +29,7 @@ ALLOWED = {
         Action.EVACUATE,
         Action.ATTACH_INTERFACE,
         Action.DETACH_INTERFACE,
+        Action.FIREWALL,
     },
     State.STOPPED: {
         Action.CREATE_IMAGE,
@@ -43,6 +44,7 @@ ALLOWED = {
         Action.EVACUATE,
         Action.ATTACH_INTERFACE,
         Action.DETACH_INTERFACE,
+        Action.FIREWALL,
     },
     State.ERROR: {Action.DELETE, Action.CLEANUP, Action.REBUILD},
     State.UNKNOWN: {
@@ -56,7 +58,7 @@ ALLOWED = {
     State.DELETED: set[Action](),
 }
 #: what may begin while something is under way, too
-OVERLAPPING = {Action.DELETE, Action.SOFT_DELETE, Action.CLEANUP}
+OVERLAPPING = {Action.DELETE, Action.SOFT_DELETE, Action.CLEANUP, Action.FIREWALL}
 _SEEN = frozenset({State.ACTIVE, State.STOPPED})
 #: what makes sense only while a server rests in a task, and in which states
 AFTER = {
@@ -73,6 +75,7 @@ TASKS = {
     Action.REBOOT_HARD: Task.REBOOTING_HARD,
     Action.DELETE: Task.DELETING,
     Action.CLEANUP: None,
+    Action.FIREWALL: None,
     Action.RESIZE: Task.RESIZING,
     Action.CONFIRM_RESIZE: Task.RESIZING,
     Action.REVERT_RESIZE: Task.REVERTING,

@@ -127,7 +127,7 @@ def test_limits_are_set_one_by_one(operator: Operator) -> None:
     operator.run("project", "add", "acme")
 
     operator.run("quota", "set", "acme", "--cores", "-1")
-    operator.run("project", "quota", "acme", "--instances", "3")
+    operator.run("project", "quota", "acme", "--instances", "3", "--security-groups", "4")
 
     assert operator.json("quota", "show", "acme") == [
         {"resource": "instances", "limit": 3, "used": 0},
@@ -135,6 +135,9 @@ def test_limits_are_set_one_by_one(operator: Operator) -> None:
         {"resource": "ram", "limit": 51200, "used": 0},
         {"resource": "networks", "limit": 10, "used": 0},
         {"resource": "floating_ips", "limit": 50, "used": 0},
+        {"resource": "ports", "limit": 500, "used": 0},
+        {"resource": "security_groups", "limit": 4, "used": 0},
+        {"resource": "security_group_rules", "limit": 100, "used": 0},
     ]
 
 

@@ -53,14 +53,16 @@ BINDING = Binding(
 ROUTE = Route(ipaddress.IPv4Network("198.51.100.0/25"), ipaddress.IPv4Address("192.0.2.2"))
 
 
-def nic(*, v4: Any = None, v6: Any = None, addresses: tuple[bytes, ...] = (), **changes: Any) -> Nic:
+def nic(
+    *, v4: Any = None, v6: Any = None, addresses: tuple[bytes, ...] = (), metadata: bool = False, **changes: Any
+) -> Nic:
     """A NIC of BINDING, with changes to it and (`v4`, `v6`) to its parts; None for a part takes nothing away."""
     binding = replace(BINDING, **changes)
     if binding.ipv4 and v4:
         binding = replace(binding, ipv4=replace(binding.ipv4, **v4))
     if binding.ipv6 and v6:
         binding = replace(binding, ipv6=replace(binding.ipv6, **v6))
-    return nics.ready(binding, Surroundings(7, NODE_MAC, addresses), server_id=SERVER)
+    return nics.ready(binding, Surroundings(7, NODE_MAC, addresses), server_id=SERVER, metadata=metadata)
 
 
 def routed(**changes: Any) -> Nic:

@@ -169,6 +169,24 @@ def test_a_routed_guest_is_alone_on_its_link() -> None:
     assert 28 not in told.codes
 
 
+def test_the_metadata_service_is_on_the_link_and_the_router_stays_known() -> None:
+    told = answered(dhcp(windows(1), nic(metadata=True))).lease()
+    assert told.routes(121) == [("169.254.169.254/32", "0.0.0.0"), ("0.0.0.0/0", "192.0.2.1")]
+    assert told.routes(249) == told.routes(121)
+    assert told.addresses(3) == ["192.0.2.1"]
+
+
+def test_the_metadata_service_is_there_without_a_router_too() -> None:
+    told = answered(dhcp(windows(1), nic(metadata=True, v4={"gateway": None}))).lease()
+    assert told.routes(121) == [("169.254.169.254/32", "0.0.0.0")]
+
+
+def test_a_node_without_the_metadata_service_tells_nobody_of_it() -> None:
+    assert 121 not in answered(dhcp(windows(1), nic())).lease().codes
+    routed_guest = answered(dhcp(windows(1), routed(metadata=True))).lease()
+    assert "169.254.169.254/32" not in [destination for destination, _ in routed_guest.routes()]
+
+
 def test_a_routed_guest_that_knows_no_routes_gets_the_subnet() -> None:
     told = answered(dhcp(discover(1, option(55, bytes((1, 3)))), routed())).lease()
     assert told.addresses(1) == ["255.255.255.0"]

@@ -339,7 +339,7 @@ def test_no_route_of_a_server_is_left_out_of_that(app: object) -> None:
 
 @pytest.mark.parametrize(
     ("path", "number"),
-    [("", 2), ("/detail", 3), ("/detail?status=ACTIVE&name=x&limit=5", 2)],
+    [("", 2), ("/detail", 4), ("/detail?status=ACTIVE&name=x&limit=5", 2)],
     ids=["brief", "with addresses", "nothing found"],
 )
 def test_a_list_takes_a_few_statements_however_many_servers_there_are(

@@ -1,4 +1,4 @@
-"""inotify on the folder of bindings. What comes out is a hint of what to read (again), never content."""
+"""inotify on one folder. What comes out is a hint of what to read (again), never content."""
 
 from __future__ import annotations
 
