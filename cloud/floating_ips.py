@@ -271,6 +271,7 @@ def _take_over_groups(db: Session, cloud: Cloud, floating: FloatingIp, target: T
     """Have the carrying port, which no server has, let through what the named one does."""
     group_ids = [group.id for group in _groups(db, cloud, floating.project_id, target)]
     firewall_due.touch_members(db, [floating.port_id], group_ids=group_ids, now=cloud.clock())
+    _hold(db, floating)  # it is held already, by the order of ids, unless it has gone
     group_rows.leave_all(db, floating.port_id)
     group_rows.join(db, [floating.port_id], group_ids)
 
