@@ -1,7 +1,8 @@
 """Networks, as their owners and the operator keep them.
 
 What an operator makes is what they say it is on the nodes. What a project makes for itself gets a segment of those that
-the operator has set aside: a bridge of its own, which has no way to any other.
+the operator has set aside: a bridge of its own, or a MAC prefix of its own on a bridge of many. Neither has a way to
+any other network.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from cloud.policy import Operation
 from common import names
 from common.errors import Conflict, Invalid, NotFound
 from db import networks, ports, segments
-from db.networks import Filter, Network, NicMode, Subnet
+from db.networks import POOLED, Filter, Kind, Network, Subnet
 from db.quotas import Resource
 from db.sorting import Order
 
@@ -34,8 +35,9 @@ class NetworkSpec:
     external: bool = False
     is_default: bool = False
     enabled: bool = True
-    mode: NicMode = NicMode.BRIDGED
-    #: the bridge, or the routing table of a routed one
+    #: None: flat with a link, and otherwise what `[cloud] tenant_network_kind` says
+    kind: Kind | None = None
+    #: the bridge of a flat one, or the routing table of a routed one
     link: str | None = None
     mtu: int = MTU
 
@@ -61,11 +63,14 @@ class NetworkView:
 
 
 def create(cloud: Cloud, caller: Caller, specs: Sequence[NetworkSpec]) -> Sequence[NetworkView]:
-    """Make networks, all or none; raises Forbidden, QuotaExceeded, or Conflict when no segment is left."""
+    """Make networks, all or none; raises Invalid, Forbidden, QuotaExceeded, or Conflict when no segment is left."""
     policy.require(caller, Operation.NETWORK_WRITE)
     for spec in specs:
-        if spec.shared or spec.external or spec.is_default or spec.link is not None:
+        if spec.shared or spec.external or spec.is_default or spec.link is not None or spec.kind is not None:
             policy.require(caller, Operation.NETWORK_WRITE_ALL)
+        if spec.kind is not None and (spec.kind in POOLED) is not (spec.link is None):
+            says = "it is chosen from the pool" if spec.kind in POOLED else "missing; it names the link on the nodes"
+            raise Invalid(f"provider:physical_network: {says}, where provider:network_type is {spec.kind}")
     with cloud.sessions.begin() as db:
         _count(db, cloud, caller, len(specs))
         return [NetworkView(_insert(db, cloud, caller, spec), ()) for spec in specs]
@@ -164,9 +169,12 @@ def _count(db: Session, cloud: Cloud, caller: Caller, number: int) -> None:
 
 def _insert(db: Session, cloud: Cloud, caller: Caller, spec: NetworkSpec) -> Network:
     now = cloud.clock()
-    segment = segments.take(db) if spec.link is None else None
-    if spec.link is None and segment is None:
-        raise Conflict("no network is left for projects of their own: the operator has to add segments")
+    kind = spec.kind or (Kind.FLAT if spec.link is not None else Kind(cloud.settings.tenant_network_kind))
+    segment = segments.take(db, kind) if kind in POOLED else None
+    if kind in POOLED and segment is None:
+        raise Conflict(f"no {kind} network is left of the pool: the operator has to add segments")
+    if kind is Kind.FLAT and segments.taken_names(db, [spec.link or ""]):
+        raise Conflict(f"provider:physical_network: {spec.link} is of the pool, for networks that get theirs there")
     network = Network(
         id=names.new_id(),
         name=spec.name,
@@ -176,8 +184,9 @@ def _insert(db: Session, cloud: Cloud, caller: Caller, spec: NetworkSpec) -> Net
         external=spec.external,
         is_default=spec.is_default,
         enabled=spec.enabled,
-        mode=spec.mode,
+        kind=kind,
         link=segment.link if segment is not None else spec.link,
+        mac_prefix=segment.mac_prefix if segment is not None else None,
         mtu=spec.mtu,
         created_at=now,
         updated_at=now,

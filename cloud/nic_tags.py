@@ -79,6 +79,8 @@ def of_one(
 def _facts(place: Place, ways: Collection[Way]) -> Iterator[tuple[str, str]]:
     if place.network.mtu != _MTU:
         yield "mtu", str(place.network.mtu)
+    if place.network.mac_prefix is not None:
+        yield "macs", place.network.mac_prefix
     if place.address is None or place.subnet is None:
         return
     subnet = place.subnet

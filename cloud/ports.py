@@ -24,7 +24,7 @@ from db import address_history, floating_ips, ports
 from db import networks as network_rows
 from db import security_groups as group_rows
 from db.instances import Instance
-from db.networks import Network, Subnet
+from db.networks import Kind, Network, Subnet
 from db.ports import Address, Filter, Port, Shown
 from db.quotas import Resource
 from db.security_groups import SecurityGroup
@@ -272,6 +272,7 @@ def attach(
             port = make(db, cloud, network, project_id=instance.project_id, instance=instance, number=number)
             fixed = (FixedIp(ip=each.ip),) if each.ip is not None else None
             assign(db, port, [subnet for subnet in subnets if subnet.network_id == network.id], fixed)
+            _check_routed(db, network, port)
             new.append(port.id)
         made.append(port)
     group_rows.join(db, new, group_ids)
@@ -337,14 +338,14 @@ def make(
     instance: Instance | None = None,
     number: int = 0,
 ) -> Port:
-    """Insert a port, without addresses, for an instance if one is given; raises Conflict for a MAC that is in use."""
+    """Insert a port, without addresses, for an instance if one is given; raises Invalid or Conflict for the MAC."""
     now = cloud.clock()
     port = Port(
         id=names.new_id(),
         name=name,
         network_id=network.id,
         project_id=project_id,
-        mac=_mac(db, cloud.settings.mac_prefix, mac),
+        mac=_mac(db, cloud, network, mac),
         instance_id=instance.id if instance is not None else None,
         number=number,
         owned=instance is not None,
@@ -388,6 +389,7 @@ def _create(
     port.description, port.enabled, port.firewalled = spec.description, spec.enabled, spec.firewalled
     own = [subnet for subnet in subnets if subnet.network_id == network.id]
     addresses = assign(db, port, own, spec.fixed_ips)
+    _check_routed(db, network, port)
     group_rows.join(db, [port.id], [group.id for group in groups])
     return PortView(port, addresses, sorted(group.id for group in groups))
 
@@ -429,6 +431,12 @@ def _check_may_open(caller: Caller, network: Network | None) -> None:
 
 def _loosen(port: Port, now: datetime) -> None:
     port.instance_id, port.number, port.updated_at, port.firewall_due_at = None, 0, now, None
+
+
+def _check_routed(db: Session, network: Network, port: Port) -> None:
+    # Ganeti refuses such a NIC
+    if network.kind is Kind.ROUTED and not ports.addresses_of(db, [port.id]):
+        raise Conflict(f"fixed_ips: network {network.id} is routed: a port of it has an address")
 
 
 def _automatic(db: Session, port: Port, subnets: Sequence[Subnet]) -> Sequence[Address]:
@@ -511,8 +519,11 @@ def _remove(db: Session, gone: Mapping[Port, Sequence[Address]], subnets: Mappin
     address_history.end(db, [port.id for port in gone], now)
 
 
-def _mac(db: Session, prefix: str, wanted: str | None) -> str:
+def _mac(db: Session, cloud: Cloud, network: Network, wanted: str | None) -> str:
+    prefix = network.mac_prefix or cloud.settings.mac_prefix
     if wanted is not None:
+        if network.mac_prefix is not None and not wanted.startswith(f"{network.mac_prefix}:"):
+            raise Invalid(f"mac_address: {wanted} does not begin with {network.mac_prefix}, as all of its network's do")
         if ports.has_mac(db, wanted):
             raise Conflict(f"mac_address: {wanted} is in use")
         return wanted

@@ -1,4 +1,4 @@
-"""Compares a whole backend with the database: repairs what is certain, reports the rest, deletes nothing.
+"""Compares a whole backend with the database: repairs what is certain, reports the rest, deletes no instance.
 
 The rows are read before Ganeti is asked, and a repair is made only if the row has not changed since: what happened
 meanwhile is newer than what was compared. An absence is believed only when it is seen twice.
@@ -14,16 +14,18 @@ from enum import StrEnum
 
 from sqlalchemy.orm import Session
 
-from cloud import looks, quotas
+from cloud import looks, nic_drift, nics, quotas
 from cloud.clients import Clients
 from cloud.context import Cloud
 from cloud.looks import Sight
 from common import names
 from db import backends, jobs, strangers
 from db import instances as instance_rows
+from db import ports as port_rows
 from db.backends import Backend
 from db.instances import AT_REST, Instance, State
 from db.strangers import Stranger
+from rapi.specs import NicSpec
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +59,7 @@ class Kind(StrEnum):
 class Finding:
     """One difference."""
 
-    kind: Kind
+    kind: Kind | nic_drift.Kind
     backend: str
     #: Ganeti's name, or a project id for quotas
     subject: str
@@ -84,12 +86,23 @@ class Known:
     #: a failed create left it, and it is to be removed
     remains: bool
     updated_at: datetime
+    #: its ports, as Ganeti is to have them
+    nics: tuple[NicSpec, ...] = ()
 
 
 def reconcile(
-    cloud: Cloud, clients: Clients, backend: Backend, *, repair: bool, grace: timedelta = timedelta(seconds=60)
+    cloud: Cloud,
+    clients: Clients,
+    backend: Backend,
+    *,
+    repair: bool,
+    repair_nics: bool = False,
+    grace: timedelta = timedelta(seconds=60),
 ) -> list[Finding]:
-    """Compare one backend, and repair what can be; raises RapiError if it can't be asked."""
+    """Compare one backend, and repair what can be; raises RapiError if it can't be asked.
+
+    `repair_nics` has the NICs in Ganeti follow the ports, too, which guests may notice: that is for an operator to ask.
+    """
     with cloud.sessions.read() as db:
         known = list(_known(db, backend))
     asked_at = cloud.clock()
@@ -105,6 +118,7 @@ def reconcile(
         findings.append(
             Finding(finding.kind, finding.backend, finding.subject, finding.recorded, finding.seen, repaired=done)
         )
+    findings += _nic_findings(cloud, backend, known, sights, repair=repair_nics)
     _remember_strangers(cloud, backend, findings, sights)
     if findings:
         log.warning("reconcile.findings", extra={"backend": backend.name, "findings": len(findings)})
@@ -170,6 +184,45 @@ def _repair(
         return looks.believe(db, instance, sight, now) or noted
 
 
+def _nic_findings(
+    cloud: Cloud, backend: Backend, known: Sequence[Known], sights: Mapping[str, Sight], *, repair: bool
+) -> list[Finding]:
+    """Compare the NICs of instances that are as they should be; what is under way is left alone."""
+    calm = [row for row in known if _is_calm(row) and row.name in sights]
+    named = {port_id for row in calm for port_id in nic_drift.named(sights[row.name].nics)}
+    wanted = {nics.port_of(spec.name) or "" for row in calm for spec in row.nics}
+    with cloud.sessions.read() as db:
+        # asked again, after Ganeti: what was made meanwhile is nobody's remains
+        there = port_rows.known_among(db, sorted(named - wanted)) | wanted
+    found = []
+    for row in calm:
+        drifts = list(nic_drift.compare(row.nics, sights[row.name].nics, ports=there))
+        done = bool(drifts) and repair and _repair_nics(cloud, row, drifts)
+        found += [
+            Finding(
+                each.kind, backend.name, row.name, each.recorded, each.seen, repaired=done and each.change is not None
+            )
+            for each in drifts
+        ]
+    return found
+
+
+def _is_calm(row: Known) -> bool:
+    there = row.state in (State.ACTIVE, State.STOPPED, State.UNKNOWN) and row.present is not False
+    return there and not row.moving and not row.remains and row.missing_since is None
+
+
+def _repair_nics(cloud: Cloud, subject: Known, drifts: Sequence[nic_drift.Drift]) -> bool:
+    with cloud.sessions.begin() as db:
+        instance = instance_rows.lock(db, subject.id)
+        if instance is None or instance.updated_at != subject.updated_at or instance.task not in AT_REST:
+            return False
+        done = nic_drift.repair(db, instance, drifts, wanted=subject.nics, now=cloud.clock())
+    if done:
+        cloud.wake()
+    return done
+
+
 def _miss(db: Session, instance: Instance, *, asked_at: datetime, now: datetime, grace: timedelta) -> bool:
     """Note an absence; the second time, after the grace, say so to its owner and give the quota back."""
     if instance.missing_since is None:
@@ -223,6 +276,7 @@ def _known(db: Session, backend: Backend) -> Iterator[Known]:
     busy = jobs.instances_with_open(db, backend.id)
     after = ""
     while page := instance_rows.of_backend(db, backend.id, after=after, limit=_PAGE):
+        places = port_rows.places(db, [row.id for row in page])
         for row in page:
             yield Known(
                 id=row.id,
@@ -237,6 +291,7 @@ def _known(db: Session, backend: Backend) -> Iterator[Known]:
                 moving=row.task not in AT_REST or row.id in busy,
                 remains=looks.is_remains(row),
                 updated_at=row.updated_at,
+                nics=nics.of(places.get(row.id, ())),
             )
         after = page[-1].id
         db.expunge_all()

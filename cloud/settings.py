@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from common import config
 
+_TENANT_KINDS = ("bridge", "mac-filtered")
+
 
 @dataclass(frozen=True)
 class CloudSettings:
@@ -61,3 +63,10 @@ class CloudSettings:
     address_history_days: float = config.setting(
         400.0, "days that it is kept who had an address, after they had it; 0: for ever"
     )
+    tenant_network_kind: str = config.setting(
+        "bridge", "what networks are that projects make for themselves: bridge or mac-filtered, each out of the pool"
+    )
+
+    def __post_init__(self) -> None:
+        if self.tenant_network_kind not in _TENANT_KINDS:
+            raise config.ConfigError(f"[cloud] tenant_network_kind: {' or '.join(_TENANT_KINDS)} is expected")

@@ -36,6 +36,8 @@ class Action(StrEnum):
     #: an interface, to or from a server that runs or is stopped
     ATTACH_INTERFACE = "attach-interface"
     DETACH_INTERFACE = "detach-interface"
+    #: an operator's: interfaces in Ganeti as the ports have them
+    REPAIR_INTERFACES = "repair-interfaces"
     #: our own: remove what a failed create left in the cluster
     CLEANUP = "cleanup"
     #: our own: tell nodes what security groups let through
@@ -81,6 +83,7 @@ RULES: dict[Action, Rule] = {
     Action.CREATE_IMAGE: Rule(Opcode.EXPORT, Task.IMAGING, frozenset({State.STOPPED})),
     Action.ATTACH_INTERFACE: Rule(Opcode.SET_PARAMS, Task.ATTACHING, _SEEN),
     Action.DETACH_INTERFACE: Rule(Opcode.SET_PARAMS, Task.DETACHING, _SEEN),
+    Action.REPAIR_INTERFACES: Rule(Opcode.SET_PARAMS, Task.ATTACHING, _SEEN),
     Action.RESCUE: Rule(Opcode.SET_PARAMS, Task.RESCUING, _SEEN),
     Action.UNRESCUE: Rule(Opcode.SET_PARAMS, Task.UNRESCUING, _SEEN, after=Task.RESCUED),
     Action.SOFT_DELETE: Rule(Opcode.SHUTDOWN, Task.SOFT_DELETING, _ALIVE, overlaps=True),

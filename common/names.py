@@ -11,6 +11,9 @@ _PREFIX = re.compile(r"[a-z][a-z0-9-]{0,15}")
 
 DEFAULT_PREFIX = "syros-"
 
+#: how the MAC address ends that the metadata service has in each network, behind the prefix of the network's guests
+METADATA_MAC_END = ":a9:fe:fe"
+
 
 def new_request_id() -> str:
     """Make a request id: it follows one click from HTTP to the database row."""

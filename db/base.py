@@ -76,10 +76,10 @@ class Base(orm.DeclarativeBase):
     }
 
 
-def partial_index(name: str, *columns: str, where: str) -> sa.Index:
+def partial_index(name: str, *columns: str, where: str, unique: bool = False) -> sa.Index:
     """Make an index of the rows that meet a condition alone, on both databases."""
     condition = sa.text(where)
-    return sa.Index(name, *columns, postgresql_where=condition, sqlite_where=condition)
+    return sa.Index(name, *columns, unique=unique, postgresql_where=condition, sqlite_where=condition)
 
 
 def before(

@@ -23,6 +23,23 @@ class NicMode(StrEnum):
     ROUTED = "routed"
 
 
+class Kind(StrEnum):
+    """What keeps a network apart from others on the nodes; in the API `provider:network_type`."""
+
+    #: a bridge that the operator names
+    FLAT = "flat"
+    #: a bridge of the pool, the network's own
+    BRIDGE = "bridge"
+    #: a bridge of many networks, each with a MAC prefix of its own out of the pool
+    MAC_FILTERED = "mac-filtered"
+    #: no bridge: the node is each guest's router
+    ROUTED = "routed"
+
+
+#: those that are taken out of the pool
+POOLED = (Kind.BRIDGE, Kind.MAC_FILTERED)
+
+
 class Network(base.Base):
     __tablename__ = "networks"
     __table_args__ = (
@@ -42,13 +59,20 @@ class Network(base.Base):
     #: servers that name no network get this one
     is_default: Mapped[bool] = mapped_column(default=False)
     enabled: Mapped[bool] = mapped_column(default=True)
-    mode: Mapped[NicMode] = mapped_column(base.Word(NicMode))
+    kind: Mapped[Kind] = mapped_column(base.Word(Kind))
     #: the bridge, or for a routed one the routing table, on every node of every backend
     link: Mapped[str] = mapped_column(sa.String(64))
+    #: three octets that the MACs of all its ports begin with, and nobody else's; None: none in particular
+    mac_prefix: Mapped[str | None] = mapped_column(sa.String(8))
     #: bytes
     mtu: Mapped[int]
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
+
+    @property
+    def mode(self) -> NicMode:
+        """How its NICs meet the nodes."""
+        return NicMode.ROUTED if self.kind is Kind.ROUTED else NicMode.BRIDGED
 
 
 class Ipv6Mode(StrEnum):

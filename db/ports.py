@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy import orm
 from sqlalchemy.orm import Mapped, mapped_column
 
+from common import names
 from db import base, sorting
 from db.free_ranges import DIGITS
 from db.networks import Network, Subnet
@@ -211,6 +212,11 @@ def with_address(wanted: AddressFilter, project_id: str | None) -> sa.Select[str
     return query.where(Port.instance_id.is_not(None))
 
 
+def known_among(session: orm.Session, port_ids: Sequence[str]) -> frozenset[str]:
+    """Tell which of these ports there are."""
+    return frozenset(session.scalars(sa.select(Port.id).where(Port.id.in_(port_ids))))
+
+
 def any_in(session: orm.Session, network_id: str) -> bool:
     """Tell whether a network has ports."""
     return session.scalar(sa.select(Port.id).where(Port.network_id == network_id).limit(1)) is not None
@@ -227,7 +233,16 @@ def counts(session: orm.Session) -> Mapping[str, int]:
     return dict(session.execute(query).all())
 
 
+def used_prefixes(session: orm.Session, prefixes: Sequence[str]) -> Sequence[str]:
+    """Tell which of these MAC prefixes of three octets some port's MAC begins with."""
+    begins = sa.func.substr(Port.mac, 1, 8)
+    return session.scalars(sa.select(begins).where(begins.in_(prefixes)).distinct().order_by(begins)).all()
+
+
 def has_mac(session: orm.Session, mac: str) -> bool:
+    """Tell whether a MAC is not to be had: a port has it, or the metadata service on each node."""
+    if mac.endswith(names.METADATA_MAC_END):
+        return True
     return session.scalar(sa.select(Port.id).where(Port.mac == mac)) is not None
 
 

@@ -23,6 +23,8 @@ from pathlib import Path
 from ganeti_hooks import nft
 from ganeti_hooks.refused import Refused
 
+#: of a MAC, what a mac-filtered network's begin with
+_PREFIX = "ff:ff:ff:00:00:00"
 #: set in the mark of a packet that belongs to a connection which is there already
 MARK = 0x20000000
 
@@ -39,12 +41,14 @@ _ICMP = {"icmp": "icmp", "ipv6-icmp": "icmpv6"}
 _STATE = f"""
 add table inet {nft.TABLE}
 add map inet {nft.TABLE} zones {{ type ifname : verdict; }}
+add map inet {nft.TABLE} filtered_zones {{ type ether_addr : verdict; }}
 add chain inet {nft.TABLE} zone {{ type filter hook prerouting priority -300; policy accept; }}
 add chain inet {nft.TABLE} known {{ type filter hook prerouting priority -150; policy accept; }}
 add chain inet {nft.TABLE} known_here {{ type filter hook output priority -150; policy accept; }}
 flush chain inet {nft.TABLE} zone
 flush chain inet {nft.TABLE} known
 flush chain inet {nft.TABLE} known_here
+add rule inet {nft.TABLE} zone ether saddr & {_PREFIX} vmap @filtered_zones
 add rule inet {nft.TABLE} zone iifname vmap @zones
 add rule inet {nft.TABLE} known ct state established,related meta mark set meta mark or {MARK}
 add rule inet {nft.TABLE} known_here ct state established,related meta mark set meta mark or {MARK}
@@ -92,8 +96,11 @@ def current(values: Iterable[str]) -> list[str] | None:
     return None if "off" in newest else sorted(rule for rule in newest if rule != "on")
 
 
-def load(tap: str, *, routed: bool, link: str, rules: Sequence[str] | None) -> None:
-    """Give a tap these rules and no others, at once; None lets everything through. Raises Refused."""
+def load(tap: str, *, routed: bool, link: str, macs: str | None, rules: Sequence[str] | None) -> None:
+    """Give a tap these rules and no others, at once; None lets everything through. Raises Refused.
+
+    `macs` is the MAC prefix of a network that shares its bridge.
+    """
     family = "inet" if routed else "bridge"
     if rules is None:
         nft.load(_cleared(tap, family))
@@ -102,7 +109,7 @@ def load(tap: str, *, routed: bool, link: str, rules: Sequence[str] | None) -> N
     zone = ""
     if not routed:
         _watch(link)
-        zone = _zone(link)
+        zone = _zone(link) + (_filtered_zone(macs) if macs is not None else "")
     nft.load(_STATE + zone + text(tap, family, found))
 
 
@@ -149,9 +156,10 @@ def text(tap: str, family: str, rules: Sequence[Rule]) -> str:
     return lines
 
 
-def forget_connections(addresses: Sequence[str], *, link: str, routed: bool) -> None:
+def forget_connections(addresses: Sequence[str], *, link: str, routed: bool, macs: str | None) -> None:
     """Have a guest's connections judged anew by its rules: those that these do not allow any more end."""
-    zone = [] if routed else [each for number in _zones(link) for each in ("--zone", str(number))]
+    numbers = [_filtered_number(macs)] if macs is not None else [] if routed else _zones(link)
+    zone = [each for number in numbers for each in ("--zone", str(number))]
     for address in addresses:
         version = ipaddress.ip_address(address).version
         for end in ("--orig-src", "--orig-dst"):
@@ -219,6 +227,19 @@ def _zone(link: str) -> str:
     return lines + f'add element inet {nft.TABLE} zones {{ "{link}" : jump {name} }}\n'
 
 
+def _filtered_zone(macs: str) -> str:
+    """Give what has the connections of a mac-filtered network tracked apart from those of the others on its bridge."""
+    name = nft.chain("filtered_zone", macs)
+    where = f"inet {nft.TABLE} {name}"
+    lines = f"add chain {where}\nflush chain {where}\nadd rule {where} ct zone set {_filtered_number(macs)}\n"
+    return lines + f"add element inet {nft.TABLE} filtered_zones {{ {macs}:00:00:00 : jump {name} }}\n"
+
+
+def _filtered_number(macs: str) -> int:
+    # prefixes of one pool differ in the last fifteen bits
+    return 0x8000 | int(macs.replace(":", ""), 16) & 0x7FFF
+
+
 def _zones(link: str) -> list[int]:
     """Give the number under which a bridge's connections are tracked; none if the node may be a router on it."""
     command = ["ip", "-json", "address", "show", "dev", link, "scope", "global"]
@@ -229,7 +250,7 @@ def _zones(link: str) -> list[int]:
     if any(each.get("addr_info") for each in found):
         return []
     index = int(Path(f"/sys/class/net/{link}/ifindex").read_text(encoding="ascii"))
-    return [1 + (index - 1) % 65535]
+    return [1 + (index - 1) % 0x7FFE]
 
 
 def _number(word: str) -> int | None:

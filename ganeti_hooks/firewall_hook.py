@@ -44,6 +44,8 @@ def _apply(note: notes.Note, tags: str, node: Node) -> None:
     rules = firewall.current(nic.facts.get("fw", ()))
     if rules == note.firewall:
         return
-    firewall.load(nic.tap, routed=nic.routed, link=nic.link, rules=rules)
+    macs = nic.first("macs")
+    firewall.load(nic.tap, routed=nic.routed, link=nic.link, macs=macs, rules=rules)
     notes.write(node.notes, nic)
-    firewall.forget_connections([*nic.addresses(4), *nic.addresses(6)], link=nic.link, routed=nic.routed)
+    addresses = [*nic.addresses(4), *nic.addresses(6)]
+    firewall.forget_connections(addresses, link=nic.link, routed=nic.routed, macs=macs)

@@ -1,10 +1,11 @@
 """Ganeti's network script for KVM: run for each NIC when its guest starts, is migrated here, or is given the NIC.
 
 It is installed as /etc/ganeti/kvm-vif-bridge, which Ganeti's own script runs in its own place, and it has functions of
-that script connect the NIC. Before that, for an instance of ours, it
+that script connect the NIC; a routed one is connected by ganeti_hooks.routes. Before that, for an instance of ours, it
 
 - has nftables drop what the guest sends in anybody else's name: MAC, ARP, IPv4, IPv6; and what only a router or a DHCP
   server says;
+- has it keep networks apart that share a bridge: see ganeti_hooks.mac_filter;
 - has it let through what the NIC's security groups allow: see ganeti_hooks.firewall;
 - leaves nfdhcpd the NIC's binding, a file named by the tap, and a note for ganeti_hooks.firewall_hook.
 
@@ -26,7 +27,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ganeti_hooks import document, firewall, nft, notes
+from ganeti_hooks import document, firewall, mac_filter, nft, notes, routes
 from ganeti_hooks.nic import TAP, Nic, describe
 from ganeti_hooks.refused import Refused
 
@@ -66,12 +67,17 @@ def main(environ: Mapping[str, str], node: Node) -> int:
         if is_ours(environ, node):
             nic = describe(environ)
             guard(nic)
+            mac_filter.load(nic.tap, None if nic.routed else nic.first("macs"))
             protect(nic)
             bind(nic, node)
             notes.write(node.notes, nic)
+            if nic.routed:
+                routes.connect(nic)
+            else:
+                connect(environ)
         else:
             forget(environ.get("INTERFACE", ""), node)
-        connect(environ)
+            connect(environ)
     except (Refused, OSError, subprocess.SubprocessError, ValueError) as err:
         sys.stderr.write(f"syros: {environ.get('INTERFACE', '?')} of {environ.get('INSTANCE', '?')}: {err}\n")
         return 1
@@ -92,7 +98,8 @@ def guard(nic: Nic) -> None:
 
 def protect(nic: Nic) -> None:
     """Have the kernel let through what the NIC's security groups allow, and no more."""
-    firewall.load(nic.tap, routed=nic.routed, link=nic.link, rules=firewall.current(nic.facts.get("fw", ())))
+    rules = firewall.current(nic.facts.get("fw", ()))
+    firewall.load(nic.tap, routed=nic.routed, link=nic.link, macs=nic.first("macs"), rules=rules)
 
 
 def rules(nic: Nic) -> str:
@@ -111,9 +118,11 @@ def forget(tap: str, node: Node) -> None:
         return
     (node.bindings / tap).unlink(missing_ok=True)
     notes.forget(node.notes, tap)
+    routes.forget(tap)
     if shutil.which("nft") is not None:
         nft.load("".join(_chain(tap, family, []) for family in ("bridge", "inet")))
         firewall.clear(tap)
+        mac_filter.load(tap, None)
 
 
 def _chain(tap: str, family: str, lines: list[str]) -> str:

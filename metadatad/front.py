@@ -13,7 +13,7 @@ from metadatad import exchange
 from metadatad.api import Failed
 from metadatad.budget import Budget
 from metadatad.exchange import Answer, Exchange, Refused
-from metadatad.guests import Guest, Guests
+from metadatad.guests import Guest, Guests, Lan
 from metadatad.metrics import Metrics
 from metadatad.settings import MetadatadSettings
 
@@ -53,10 +53,10 @@ class Front:
         self._guests = guests
         self._budget.keep({guest.tap for guest in guests.values()})
 
-    async def serve(self, link: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Answer a connection that came in at a link, and end it."""
+    async def serve(self, lan: Lan, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Answer a connection that came in from a LAN, and end it."""
         address = writer.get_extra_info("peername")[0]
-        guest = self._guests.get((link, address))
+        guest = self._guests.get((lan, address))
         try:
             async with asyncio.timeout(self._settings.guest_seconds):
                 with self._counted(guest) as refused:
@@ -70,7 +70,9 @@ class Front:
             self._metrics.unanswered.labels("stopped").inc()
         except Exception:
             # one guest's request, and nobody else's trouble
-            log.exception("request.failed", extra={"link": link, "instance": guest.instance_id if guest else None})
+            log.exception(
+                "request.failed", extra={"link": lan.bridge, "instance": guest.instance_id if guest else None}
+            )
             self._metrics.unanswered.labels("failure").inc()
         finally:
             with contextlib.suppress(OSError):

@@ -1,4 +1,4 @@
-"""Who asks: guests by the link and the address that they ask from, of the bindings whose taps are there."""
+"""Who asks: guests by where they ask from and their address there, of the bindings whose taps are there."""
 
 from __future__ import annotations
 
@@ -16,38 +16,54 @@ log = logging.getLogger(__name__)
 _INTERFACES = Path("/sys/class/net")
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Lan:
+    """Where an address is one guest's: a bridge, and on it the MACs below a prefix of three octets.
+
+    Networks that share a bridge are told apart by these prefixes; on a bridge that is one network's, there is mostly
+    one.
+    """
+
+    bridge: str
+    prefix: str
+
+
 @dataclass(frozen=True, slots=True)
 class Guest:
-    """One NIC that may ask; the rules see to it that who asks from its address at its link is nobody else."""
+    """One NIC that may ask; the rules see to it that who asks from its address in its LAN is nobody else."""
 
     instance_id: str
     tap: str
     mac: str
-    link: str
+    bridge: str
     address: ipaddress.IPv4Address
 
+    @property
+    def lan(self) -> Lan:
+        return Lan(self.bridge, self.mac[:8])
 
-Guests = Mapping[tuple[str, str], Guest]
+
+Guests = Mapping[tuple[Lan, str], Guest]
 
 
-def of(bindings: Iterable[Binding], bridge_of: Callable[[str], str | None]) -> dict[tuple[str, str], Guest]:
-    """Give the guests by link and address; `bridge_of` tells the bridge that a tap is in, if there is such a tap.
+def of(bindings: Iterable[Binding], bridge_of: Callable[[str], str | None]) -> dict[tuple[Lan, str], Guest]:
+    """Give the guests by LAN and address; `bridge_of` tells the bridge that a tap is in, if there is such a tap.
 
     A binding outlives its tap, so that its address may have become another's: only taps that are there count. Where two
-    still have the same address at the same link, nobody is told anything.
+    still have the same address in the same LAN, nobody is told anything.
     """
-    found: dict[tuple[str, str], Guest] = {}
-    twice: set[tuple[str, str]] = set()
+    found: dict[tuple[Lan, str], Guest] = {}
+    twice: set[tuple[Lan, str]] = set()
     for binding in bindings:
         guest = _guest(binding)
-        if guest is None or bridge_of(guest.tap) != guest.link:
+        if guest is None or bridge_of(guest.tap) != guest.bridge:
             continue
-        key = (guest.link, str(guest.address))
+        key = (guest.lan, str(guest.address))
         if key in found:
             twice.add(key)
         found[key] = guest
     for key in twice:
-        log.warning("guest.ambiguous", extra={"link": key[0], "address": key[1]})
+        log.warning("guest.ambiguous", extra={"bridge": key[0].bridge, "address": key[1]})
         del found[key]
     return found
 

@@ -1,4 +1,4 @@
-"""One bridge's way to 169.254.169.254: a network namespace with that address, a port in the bridge, and a listener.
+"""One LAN's way to 169.254.169.254: a network namespace with that address, a port in the bridge, and a listener.
 
 The namespace has no name: it is there as long as the listener is, and the kernel removes it, with the port in the
 bridge, when the process ends, however it ends. In it nothing else listens, and its only route is "everybody is on the
@@ -8,7 +8,6 @@ link": so tenants may have the same prefixes, and none of the node's own address
 from __future__ import annotations
 
 import ctypes
-import hashlib
 import os
 import socket
 import subprocess
@@ -16,6 +15,7 @@ import threading
 from pathlib import Path
 
 from metadatad import rules
+from metadatad.guests import Lan
 
 PORT = 80
 
@@ -25,35 +25,30 @@ _BACKLOG = 128
 _INTERFACES = Path("/sys/class/net")
 
 
-def port_of(bridge: str) -> str:
-    """Give the name of the port that a bridge has for this: any bridge's name fits, and none is another's."""
-    return "smd" + hashlib.sha256(bridge.encode()).hexdigest()[:12]
-
-
-def open_link(bridge: str) -> socket.socket:
-    """Connect a bridge, and give the listener there; `close_link` takes it down. Raises OSError."""
-    port = port_of(bridge)
-    mtu = _mtu(bridge)
+def open_link(lan: Lan) -> socket.socket:
+    """Connect a LAN, and give the listener there; `close_link` takes it down. Raises OSError."""
+    port = rules.port_of(lan)
+    mtu = _mtu(lan.bridge)
     # of a process that was killed just now, whose end the kernel has not got to yet
     _remove(port)
-    listener = _in_new_namespace(port, mtu)
+    listener = _in_new_namespace(port, mac=rules.mac_of(lan), mtu=mtu)
     try:
-        _ip(f"link set {port} addrgenmode none\nlink set {port} master {bridge} up\n")
+        _ip(f"link set {port} addrgenmode none\nlink set {port} master {lan.bridge} up\n")
     except OSError:
-        close_link(bridge, listener)
+        close_link(lan, listener)
         raise
     return listener
 
 
-def present(bridge: str) -> bool:
+def present(lan: Lan) -> bool:
     """Tell whether a bridge has its port still: it loses it when it is made anew."""
-    return (_INTERFACES / bridge / "brif" / port_of(bridge)).exists()
+    return (_INTERFACES / lan.bridge / "brif" / rules.port_of(lan)).exists()
 
 
-def close_link(bridge: str, listener: socket.socket) -> None:
-    """Take a bridge's port away; the namespace goes with the last of its connections."""
+def close_link(lan: Lan, listener: socket.socket) -> None:
+    """Take a LAN's port away; the namespace goes with the last of its connections."""
     listener.close()
-    _remove(port_of(bridge))
+    _remove(rules.port_of(lan))
 
 
 def _mtu(bridge: str) -> int:
@@ -66,7 +61,7 @@ def _remove(port: str) -> None:
         _ip(f"link delete {port}\n")
 
 
-def _in_new_namespace(port: str, mtu: int) -> socket.socket:
+def _in_new_namespace(port: str, *, mac: str, mtu: int) -> socket.socket:
     """Make the namespace, with the pair of interfaces whose one end stays here, and listen in it.
 
     A namespace is a thread's: one of its own makes it, and takes it along when it ends, but for the listener.
@@ -80,7 +75,7 @@ def _in_new_namespace(port: str, mtu: int) -> socket.socket:
                 raise OSError(ctypes.get_errno(), f"no network namespace: {os.strerror(ctypes.get_errno())}")
             here = f"name {port} mtu {mtu} netns {os.getpid()}"
             _ip(
-                f"link add eth0 address {rules.MAC} mtu {mtu} type veth peer {here}\n"
+                f"link add eth0 address {mac} mtu {mtu} type veth peer {here}\n"
                 "link set eth0 addrgenmode none\n"
                 f"address add {rules.ADDRESS}/32 dev eth0\n"
                 "link set eth0 up\n"

@@ -26,5 +26,7 @@ class Metrics:
         self.connections = prometheus_client.Gauge(
             "syros_metadatad_connections", "Connections of guests", registry=self.registry
         )
-        self.links = prometheus_client.Gauge("syros_metadatad_links", "Bridges that are served", registry=self.registry)
+        self.links = prometheus_client.Gauge(
+            "syros_metadatad_links", "LANs that are served: a bridge each, or part of one", registry=self.registry
+        )
         self.guests = prometheus_client.Gauge("syros_metadatad_guests", "NICs that may ask", registry=self.registry)

@@ -36,8 +36,8 @@ class Metadatad:
         self._front = Front(settings, self._ask, self.metrics)
         self._folder = BindingFolder(settings.bindings_dir)
         self._watcher = Watcher(settings.bindings_dir)
-        self._servers: dict[str, tuple[asyncio.Server, socket.socket]] = {}
-        self._loaded: tuple[frozenset[guests.Guest], frozenset[str]] | None = None
+        self._servers: dict[guests.Lan, tuple[asyncio.Server, socket.socket]] = {}
+        self._loaded: frozenset[guests.Guest] | None = None
         self._load_again_at = 0.0
         self._wanting = False
         self._eager_until = 0.0
@@ -85,58 +85,58 @@ class Metadatad:
         found = guests.of(self._folder.bindings.values(), guests.bridge_of)
         expected = sum(1 for each in self._folder.bindings.values() if each.ipv4 and each.link)
         self._wanting = len(found) < expected
-        wanted = {guest.link for guest in found.values()}
+        wanted = {guest.lan for guest in found.values()}
         self._front.admit(found)
         self.metrics.guests.set(len(found))
-        for bridge in set(self._servers) - wanted:
-            await self._take_down(bridge)
+        for lan in set(self._servers) - wanted:
+            await self._take_down(lan)
         # the rules first: no port is open to anybody before they are there
-        if not await self._load(frozenset(found.values()), frozenset(map(link.port_of, wanted))):
+        if not await self._load(frozenset(found.values())):
             self._wanting = True
             return
-        for bridge in wanted:
-            if bridge in self._servers and not link.present(bridge):
-                await self._take_down(bridge)
-            if bridge not in self._servers:
-                await self._put_up(bridge)
+        for lan in wanted:
+            if lan in self._servers and not link.present(lan):
+                await self._take_down(lan)
+            if lan not in self._servers:
+                await self._put_up(lan)
         self.metrics.links.set(len(self._servers))
 
-    async def _load(self, known: frozenset[guests.Guest], ports: frozenset[str]) -> bool:
+    async def _load(self, known: frozenset[guests.Guest]) -> bool:
         # now and then without a change, too: somebody may have flushed them
-        if self._loaded == (known, ports) and time.monotonic() < self._load_again_at:
+        if self._loaded == known and time.monotonic() < self._load_again_at:
             return True
         try:
-            await asyncio.to_thread(rules.load, known, ports)
+            await asyncio.to_thread(rules.load, known)
         except rules.Unloaded as err:
             log.error("rules.unloaded", extra={"reason": str(err)})  # noqa: TRY400  # the reason is nft's
             return False
-        self._loaded = (known, ports)
+        self._loaded = known
         self._load_again_at = time.monotonic() + self._settings.rescan_seconds
         return True
 
-    async def _put_up(self, bridge: str) -> None:
+    async def _put_up(self, lan: guests.Lan) -> None:
         try:
-            listener = await asyncio.to_thread(link.open_link, bridge)
+            listener = await asyncio.to_thread(link.open_link, lan)
         except OSError as err:
-            log.warning("link.failed", extra={"link": bridge, "reason": str(err)})
+            log.warning("link.failed", extra={"link": lan.bridge, "reason": str(err)})
             self._wanting = True
             return
         server = await asyncio.start_server(
-            functools.partial(self._front.serve, bridge), sock=listener, limit=self._settings.request_size
+            functools.partial(self._front.serve, lan), sock=listener, limit=self._settings.request_size
         )
-        self._servers[bridge] = server, listener
-        log.info("link.up", extra={"link": bridge})
+        self._servers[lan] = server, listener
+        log.info("link.up", extra={"link": lan.bridge})
 
-    async def _take_down(self, bridge: str) -> None:
-        server, listener = self._servers.pop(bridge)
+    async def _take_down(self, lan: guests.Lan) -> None:
+        server, listener = self._servers.pop(lan)
         server.close()
         with contextlib.suppress(OSError):
-            await asyncio.to_thread(link.close_link, bridge, listener)
-        log.info("link.down", extra={"link": bridge})
+            await asyncio.to_thread(link.close_link, lan, listener)
+        log.info("link.down", extra={"link": lan.bridge})
 
     async def _close(self) -> None:
-        for bridge in list(self._servers):
-            await self._take_down(bridge)
+        for lan in list(self._servers):
+            await self._take_down(lan)
         self._watcher.close()
         try:
             await asyncio.to_thread(rules.clear)

@@ -15,7 +15,7 @@ from cloud.networks import NetworkChange, NetworkSpec
 from cloud.ports import FixedIp, PortChange, PortSpec
 from cloud.subnets import Pool, Route, SubnetChange, SubnetSpec
 from common.errors import Invalid
-from db.networks import Ipv6Mode, NicMode
+from db.networks import Ipv6Mode, Kind
 
 T = TypeVar("T")
 
@@ -82,12 +82,10 @@ def network(given: Body) -> NetworkSpec:
     _refuse(given, _NETWORK_NEUTRAL)
     kind = given.maybe_text("provider:network_type")
     link = given.maybe_text("provider:physical_network", longest=15)
-    if kind == "flat" and link is None:
-        raise Invalid("provider:physical_network: missing; it names the bridge on the nodes")
-    if kind not in (None, "flat"):
-        raise Invalid("provider:network_type: flat is the only one served: a bridge that is on every node")
+    if kind is not None and kind not in list(Kind):
+        raise Invalid(f"provider:network_type: one of {', '.join(Kind)} is expected")
     if link is not None and not _LINK.fullmatch(link):
-        raise Invalid("provider:physical_network: the name of a bridge on the nodes is expected")
+        raise Invalid("provider:physical_network: the name of a bridge, or of a routing table, is expected")
     return NetworkSpec(
         name=given.maybe_text("name") or "",
         description=given.maybe_text("description") or "",
@@ -95,7 +93,7 @@ def network(given: Body) -> NetworkSpec:
         external=given.boolean("router:external", default=False),
         is_default=given.boolean("is_default", default=False),
         enabled=given.boolean("admin_state_up", default=True),
-        mode=NicMode.BRIDGED,
+        kind=Kind(kind) if kind is not None else None,
         link=link,
         mtu=given.maybe_integer("mtu", least=_MTU[0], most=_MTU[1]) or NetworkSpec.mtu,
     )

@@ -8,12 +8,9 @@ from cloud.networks import NetworkView
 from cloud.ports import PortView
 from cloud.security_groups import GroupView
 from db.floating_ips import FloatingView
-from db.networks import NicMode, Subnet
+from db.networks import Subnet
 from db.ports import Port
 from db.security_groups import Rule
-
-#: what the nodes make of a network, in the Network API's words: there are no tags, and a link is all there is
-_PROVIDER_TYPES = {NicMode.BRIDGED: "flat", NicMode.ROUTED: "flat"}
 
 
 def network(view: NetworkView, *, operator: bool) -> Document:
@@ -42,7 +39,7 @@ def network(view: NetworkView, *, operator: bool) -> Document:
     }
     if operator:
         document |= {
-            "provider:network_type": _PROVIDER_TYPES[row.mode],
+            "provider:network_type": row.kind,
             "provider:physical_network": row.link,
             "provider:segmentation_id": None,
         }

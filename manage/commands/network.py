@@ -11,13 +11,13 @@ from cloud.addresses import Cidr, Ip
 from cloud.networks import NetworkSpec, NetworkView
 from cloud.subnets import SubnetSpec
 from common.errors import Conflict, Invalid, NotFound
-from db.networks import Filter, Ipv6Mode, NicMode, Subnet
+from db.networks import Filter, Ipv6Mode, Kind, Subnet
 from manage import asking, groups, output
 from manage.context import Context
 
 pass_context = click.make_pass_decorator(Context)
 
-_COLUMNS = ("id", "name", "link", "mode", "shared", "default", "subnets")
+_COLUMNS = ("id", "name", "kind", "link", "shared", "default", "subnets")
 _SUBNET_COLUMNS = ("id", "cidr", "gateway", "pools", "nameservers")
 _LIMIT = 10_000
 
@@ -29,21 +29,31 @@ def network() -> None:
 
 @network.command()
 @click.argument("name")
-@click.option("--link", required=True, help="the bridge on every node; of a routed network, the routing table")
-@click.option("--mode", type=click.Choice([mode.value for mode in NicMode]), default=NicMode.BRIDGED.value)
+@click.option(
+    "--link", help="the bridge on every node; of a routed network, the routing table; not for one of the pool"
+)
+@click.option("--kind", type=click.Choice([kind.value for kind in Kind]), default=Kind.FLAT.value, show_default=True)
 @click.option("--shared", is_flag=True, help="for every project")
 @click.option("--external", is_flag=True, help="it reaches the outside world")
 @click.option("--default", "is_default", is_flag=True, help="servers that name no network get this one")
 @click.option("--mtu", type=int, default=networks.MTU, help="bytes")
 @pass_context
 def add(
-    context: Context, name: str, *, link: str, mode: str, shared: bool, external: bool, is_default: bool, mtu: int
+    context: Context,
+    name: str,
+    *,
+    link: str | None,
+    kind: str,
+    shared: bool,
+    external: bool,
+    is_default: bool,
+    mtu: int,
 ) -> None:
     """Add a network; give it subnets afterwards, by add-subnet."""
     spec = NetworkSpec(
         name=name,
         link=link,
-        mode=NicMode(mode),
+        kind=Kind(kind),
         shared=shared,
         external=external,
         is_default=is_default,
@@ -134,7 +144,8 @@ def _item(view: NetworkView) -> output.Item:
         "id": row.id,
         "name": row.name,
         "link": row.link,
-        "mode": row.mode,
+        "kind": row.kind,
+        "mac_prefix": row.mac_prefix,
         "shared": row.shared,
         "external": row.external,
         "default": row.is_default,

@@ -26,7 +26,11 @@ _COLUMNS = ("backend", "kind", "subject", "recorded", "seen", "repaired")
 @click.option("--grace", default=60.0, show_default=True, help="seconds after which an absence is believed")
 @pass_context
 def reconcile(context: Context, *, names: tuple[str, ...], repair: bool, grace: float) -> None:
-    """Compare clusters with the database. Exit 1 if a difference stays. Nothing is ever deleted from a cluster."""
+    """Compare clusters with the database. Exit 1 if a difference stays. No instance is ever deleted from a cluster.
+
+    With --repair, NICs follow the ports by jobs: what is missing is added, what differs is changed, and what a port
+    that is gone has left is removed. Other NICs are only reported.
+    """
     findings: list[output.Item] = []
     worst = Exit.OK
     for row in _chosen(context, names):
@@ -57,7 +61,7 @@ def _chosen(context: Context, names: tuple[str, ...]) -> Sequence[Backend]:
 
 def _compare(context: Context, row: Backend, *, repair: bool, grace: timedelta) -> list[reconciler.Finding]:
     with context.output.progress(f"comparing {row.name}"):
-        return reconciler.reconcile(context.cloud, context.clients, row, repair=repair, grace=grace)
+        return reconciler.reconcile(context.cloud, context.clients, row, repair=repair, repair_nics=repair, grace=grace)
 
 
 def _item(finding: reconciler.Finding) -> output.Item:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, cast
 
@@ -17,7 +17,7 @@ from common.clock import Clock
 from common.jobs import JobStatus, Opcode
 from db.backends import Backend
 from rapi.errors import RapiRefused, RapiUnreachable
-from rapi.specs import InstanceSpec
+from rapi.specs import InstanceSpec, NicSpec
 
 CLUSTER = "11111111-2222-4333-8444-555555555555"
 
@@ -43,7 +43,7 @@ class FakeInstance:
     status: str = "running"
     node: str = "node1"
     port: int = 11000
-    macs: list[str] = field(default_factory=lambda: ["aa:00:00:00:00:01"])
+    nics: list[NicSpec] = field(default_factory=list)
 
     def row(self) -> dict[str, Any]:
         return {
@@ -52,14 +52,30 @@ class FakeInstance:
             "pnode": self.node,
             "network_port": self.port,
             "beparams": {"vcpus": self.vcpus, "maxmem": self.ram},
-            "nic.macs": list(self.macs),
-            "nic.ips": [None] * len(self.macs),
-            "nic.modes": ["bridged"] * len(self.macs),
-            "nic.links": ["br0"] * len(self.macs),
-            "nic.networks.names": [None] * len(self.macs),
-            "nic.uuids": [f"uuid-{mac}" for mac in self.macs],
-            "nic.names": [None] * len(self.macs),
+            "nic.macs": [nic.mac for nic in self.nics],
+            "nic.ips": [nic.ip for nic in self.nics],
+            "nic.modes": [nic.mode for nic in self.nics],
+            "nic.links": [nic.link for nic in self.nics],
+            "nic.networks.names": [nic.network for nic in self.nics],
+            "nic.uuids": [f"uuid-{nic.mac}" for nic in self.nics],
+            "nic.names": [nic.name for nic in self.nics],
         }
+
+    def change_nic(self, change: Sequence[Any]) -> None:
+        """Do one of the changes of OP_INSTANCE_SET_PARAMS: NICs are named by UUID or by name."""
+        action, which, settings = change
+        if action == "add":
+            self.nics.append(NicSpec(**settings))
+            return
+        nic = next((each for each in self.nics if which in (each.name, f"uuid-{each.mac}")), None)
+        if nic is None:
+            # a job that tests have lost did not get so far
+            return
+        if action == "remove":
+            self.nics.remove(nic)
+        else:
+            values = {name: None if value == "none" else value for name, value in settings.items()}
+            self.nics[self.nics.index(nic)] = replace(nic, **values)
 
 
 @dataclass
@@ -125,6 +141,7 @@ class FakeRapi:
         #: changes of NICs (name, by hotplug, change), oldest first, and what tags instances have
         self.nics: list[tuple[str, bool, list[Any]]] = []
         self.tags: dict[str, list[str]] = {}
+        self._nic_changes: dict[str, Sequence[Sequence[Any]]] = {}
         #: (name, target node, who chooses one, the old node is lost)
         self.moved: list[tuple[str, str | None, str | None, bool]] = []
         self.osparams: dict[str, Mapping[str, str]] = {}
@@ -167,6 +184,7 @@ class FakeRapi:
         assert nics is not None or not hotplug
         if nics is not None:
             self.nics.append((name, hotplug, [list(change) for change in nics]))
+            self._nic_changes[name] = nics
         if beparams is not None:
             self.sizes[name] = (beparams["vcpus"], beparams["maxmem"])
         if osparams is not None and not self.unreachable:
@@ -310,14 +328,18 @@ class FakeRapi:
 
     def _do(self, opcode: str, job: FakeJob) -> None:
         if opcode == Opcode.CREATE and job.spec is not None:
-            self.instances[job.instance] = FakeInstance(job.instance, vcpus=job.spec.vcpus, ram=job.spec.memory)
+            self.instances[job.instance] = FakeInstance(
+                job.instance, vcpus=job.spec.vcpus, ram=job.spec.memory, nics=list(job.spec.nics)
+            )
         elif opcode == Opcode.REMOVE:
             self.instances.pop(job.instance, None)
         elif opcode in (Opcode.STARTUP, Opcode.REBOOT) and job.instance in self.instances:
             self.instances[job.instance].status = "running"
-        elif opcode == Opcode.SET_PARAMS and job.instance in self.sizes and job.instance in self.instances:
+        elif opcode == Opcode.SET_PARAMS and job.instance in self.instances:
             found = self.instances[job.instance]
-            found.vcpus, found.ram = self.sizes[job.instance]
+            found.vcpus, found.ram = self.sizes.get(job.instance, (found.vcpus, found.ram))
+            for change in self._nic_changes.pop(job.instance, ()):
+                found.change_nic(change)
         elif opcode == Opcode.SHUTDOWN and job.instance in self.instances:
             self.instances[job.instance].status = "ADMIN_down"
 

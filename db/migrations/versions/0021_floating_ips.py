@@ -8,7 +8,7 @@ from alembic import op
 from db import base
 
 revision = "0021"
-down_revision = "0019"
+down_revision = "0020"
 
 
 def upgrade() -> None:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import random
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
+
+import pytest
 
 from cloud import addresses, events, floating_ips, instances, interfaces, ports, quotas, segments
 from cloud import networks as cloud_networks
@@ -18,6 +21,7 @@ from db import address_history
 from db.backends import Backend
 from db.floating_ips import Filter as FloatingFilter
 from db.instances import Filter, State
+from db.networks import POOLED, Kind
 from db.networks import Filter as NetworkFilter
 from db.ports import Filter as PortFilter
 from tests.support import networks
@@ -213,9 +217,13 @@ def test_sixteen_creators_and_deleters_at_once_never_get_one_address_twice(postg
     assert [type(err) for err in together([world.create_one] * 2)] == [addresses.Exhausted] * 2
 
 
-def test_sixteen_projects_at_once_never_get_one_segment_twice(postgres_world: World) -> None:
+@pytest.mark.parametrize("kind", POOLED)
+def test_sixteen_projects_at_once_never_get_one_segment_twice(postgres_world: World, kind: Kind) -> None:
     world = postgres_world
-    segments.add(world.cloud, segments.spelled_out("prv1-12"))
+    world.cloud = replace(world.cloud, settings=replace(world.cloud.settings, tenant_network_kind=kind))
+    links, prefixes = segments.spelled_out("prv1-12"), segments.prefixes("aa:00:01-aa:00:0c")
+    segments.add(world.cloud, links)
+    segments.add_prefixes(world.cloud, "br-prv", prefixes)
     callers = [world.stranger_caller() for _ in range(16)]
 
     raised = together(
@@ -224,7 +232,9 @@ def test_sixteen_projects_at_once_never_get_one_segment_twice(postgres_world: Wo
 
     assert [type(err) for err in raised] == [Conflict] * 4
     made = cloud_networks.page(world.cloud, networks.operator(), NetworkFilter(), limit=100)
-    assert sorted(view.network.link for view in made) == sorted(segments.spelled_out("prv1-12"))
+    assert {view.network.kind for view in made} == {kind}
+    taken = sorted(view.network.mac_prefix or view.network.link for view in made)
+    assert taken == (sorted(links) if kind is Kind.BRIDGE else prefixes)
     owners = [each for each in callers if each.project_id in {view.network.project_id for view in made}]
     raised = together(
         [
@@ -235,7 +245,7 @@ def test_sixteen_projects_at_once_never_get_one_segment_twice(postgres_world: Wo
         ]
     )
     assert raised == []
-    assert segments.count(world.cloud) == (12, 12)
+    assert segments.count(world.cloud) == (24, 24)
     assert quotas.audit(world.cloud) == []
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 
 from common import config
 from db import schema
@@ -125,3 +127,45 @@ def _something(column: sa.Column[object]) -> object:
     if isinstance(kind, sa.JSON):
         return {}
     return "x"
+
+
+def test_networks_keep_their_kind_up_and_down(url: str) -> None:
+    sessions = Sessions(config.Database(url=url))
+    schema.upgrade(sessions.engine, revision="0018")
+    metadata = sa.MetaData()
+    metadata.reflect(sessions.engine)
+    tables = metadata.tables
+    kinds = {"flat": ("bridged", "br0"), "bridge": ("bridged", "prv1"), "routed": ("routed", "public")}
+    with sessions.begin() as db:
+        for name, (mode, link) in kinds.items():
+            db.execute(_row(tables["networks"], id=name, mode=mode, link=link, project_id=None))
+        db.execute(_row(tables["segments"], id=1, link="prv1", network_id="bridge"))
+        db.execute(_row(tables["segments"], id=2, link="prv2", network_id=None))
+    before = _rows(sessions, "SELECT id, mode, link FROM networks ORDER BY id")
+    segments = _rows(sessions, "SELECT id, link, network_id FROM segments ORDER BY id")
+
+    schema.upgrade(sessions.engine, revision="0020")
+
+    assert dict(_rows(sessions, "SELECT id, kind FROM networks")) == {name: name for name in kinds}
+    assert _rows(sessions, "SELECT kind, mac_prefix FROM segments") == [("bridge", None)] * 2
+    assert _rows(sessions, "SELECT id, link, network_id FROM segments ORDER BY id") == segments
+    with sessions.begin() as db:
+        db.execute(sa.text("INSERT INTO segments (id, kind, link, mac_prefix) VALUES (3, 'mac-filtered', 'x', 'a')"))
+        db.execute(sa.text("INSERT INTO segments (id, kind, link, mac_prefix) VALUES (4, 'mac-filtered', 'x', 'b')"))
+
+    with sessions.engine.connect() as connection:
+        alembic = schema._config()
+        alembic.attributes["connection"] = connection
+        with schema._tables_may_be_replaced(connection):
+            command.downgrade(alembic, "0018")
+        connection.commit()
+
+    assert _rows(sessions, "SELECT id, mode, link FROM networks ORDER BY id") == before
+    assert _rows(sessions, "SELECT id, link, network_id FROM segments ORDER BY id") == segments
+    sessions.close()
+
+
+# Any: rows of whatever columns
+def _rows(sessions: Sessions, statement: str) -> list[Any]:
+    with sessions.read() as db:
+        return [tuple(row) for row in db.execute(sa.text(statement))]

@@ -22,13 +22,22 @@ class Node:
         self.described = kvm_network.Node(bindings=bed.bindings, notes=folder / "notes")
         install.install_network(folder / "hooks", folder, self.described)
         self.script = folder / install.NETWORK_NAME
-        self.hook = folder / "hooks" / "instance-modify-post.d" / install.FIREWALL_NAME
+        self.hooks = folder / "hooks"
+        self.hook = self.hooks / "instance-modify-post.d" / install.FIREWALL_NAME
 
     def set_up(
-        self, guest: taps.Guest, address: str, *, instance: str = "", firewall: Sequence[str] = (), **more: str
+        self,
+        guest: taps.Guest,
+        address: str,
+        *,
+        instance: str = "",
+        firewall: Sequence[str] = (),
+        facts: Sequence[str] = (),
+        **more: str,
     ) -> None:
-        """Run the script for a guest's tap, with values of its tag `fw`."""
+        """Run the script for a guest's tap, with values of its tag `fw`, and further tags of the NIC."""
         tags = [*_tags(guest, address), *(f"syros:port-{guest.tap}:fw:{rule}" for rule in firewall)]
+        tags += [f"syros:port-{guest.tap}:{fact}" for fact in facts]
         environ = {
             "PATH": os.environ["PATH"],
             "INSTANCE": instance or f"syros-{guest.tap}",
@@ -54,6 +63,11 @@ class Node:
             "GANETI_POST_INSTANCE_TAGS": " ".join(tags),
         }
         self._run(self.hook, environ)
+
+    def run_hook(self, operation: str, name: str) -> None:
+        """Run a hook as after an operation."""
+        environ = {"PATH": os.environ["PATH"], "GANETI_HOOKS_PHASE": "post"}
+        self._run(self.hooks / f"{operation}-post.d" / name, environ)
 
     def _run(self, program: Path, environ: Mapping[str, str]) -> None:
         command = ["ip", "netns", "exec", self.bed.node, str(program)]

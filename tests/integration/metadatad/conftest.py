@@ -69,9 +69,14 @@ class Node(taps.Bed):
         """The ids of the API's servers."""
         return (self.folder / "api" / "servers").read_text().split()
 
-    def bound(self, number: int, server: str, *, bridge: str = "br0", address: str = ADDRESS) -> taps.Guest:
+    def bound(
+        self, number: int, server: str, *, bridge: str = "br0", address: str = ADDRESS, mac: str = ""
+    ) -> taps.Guest:
         """Plug a guest in that is a server's, with its address and the route that DHCP would tell."""
         guest = self.guest(number, bridge=bridge)
+        if mac:
+            guest.mac = mac
+            guest.run("ip", "link", "set", "eth0", "address", mac)
         guest.run("ip", "address", "add", f"{address}/24", "dev", "eth0")
         guest.run("ip", "route", "add", "169.254.169.254/32", "dev", "eth0")
         ipv4 = Ipv4(ipaddress.IPv4Address(address), ipaddress.IPv4Network(f"{address}/24", strict=False))

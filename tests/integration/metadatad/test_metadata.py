@@ -6,7 +6,6 @@ import subprocess
 
 from common import bindings
 from lab import process
-from metadatad import rules
 from tests.integration.metadatad.conftest import ADDRESS, Node
 from tests.support import taps
 
@@ -46,6 +45,18 @@ def test_two_guests_with_the_same_address_on_two_bridges_are_told_each_its_own(n
     assert told(node, first, "/openstack/2012-08-10/user_data") == "I am one"
     assert told(node, second, "/2009-04-04/user-data") == "I am two"
     assert told(node, second, "/latest/meta-data/instance-id") == two
+
+
+def test_two_networks_on_one_bridge_are_told_apart_by_their_mac_prefixes(node: Node) -> None:
+    one, two = node.servers
+    first, second = node.bound(1, one), node.bound(2, two, mac="aa:00:07:00:00:02")
+    assert (whoami(node, first), whoami(node, second)) == (one, two)
+    assert "lladdr 02:53:79:a9:fe:fe" in first.run("ip", "neighbour", "show", "169.254.169.254")
+    assert "lladdr aa:00:07:a9:fe:fe" in second.run("ip", "neighbour", "show", "169.254.169.254")
+    # without a route of their own, too
+    for guest in (first, second):
+        guest.run("ip", "neighbour", "replace", "169.254.169.254", "lladdr", "02:00:00:00:00:99", "dev", "eth0")
+    assert (whoami(node, first), whoami(node, second)) == (one, two)
 
 
 def test_whose_id_a_guest_claims_does_not_matter(node: Node) -> None:
@@ -105,7 +116,7 @@ def test_nothing_for_it_leaves_by_another_port_and_no_other_answer_is_taken(node
     # a service that is new knows no MAC, and asks for that of a guest which asks for none
     node.end("metadatad", signal.SIGKILL)
     node.wait(lambda: node.ports() == [])
-    guest.run("ip", "neighbour", "replace", "169.254.169.254", "lladdr", rules.MAC, "dev", "eth0")
+    guest.run("ip", "neighbour", "replace", "169.254.169.254", "lladdr", "02:53:79:a9:fe:fe", "dev", "eth0")
     node.start_metadatad()
     assert whoami(node, guest) == one
     guest.run("python3", "-c", _BROADCAST, ADDRESS)

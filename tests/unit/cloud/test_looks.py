@@ -9,6 +9,7 @@ from cloud.states import Action
 from common.jobs import Opcode
 from db.instances import Instance, State
 from rapi.errors import RapiUnreachable
+from rapi.specs import NicSpec
 from tests.support import ganeti
 from tests.support.clouds import World
 
@@ -20,6 +21,8 @@ def want_look(row: Instance) -> None:
 def test_a_look_keeps_the_node_the_console_port_and_the_nics(world: World) -> None:
     instance_id = world.create_one()
     world.finish(instance_id)
+    seen = world.rapi.instances[world.instance(instance_id).ganeti_name]
+    seen.nics = [NicSpec(mac="aa:00:00:00:00:01")]
     assert world.look() == 1
     row = world.instance(instance_id)
     assert (row.node, row.console_port, [nic["mac"] for nic in row.nics]) == ("node1", 11000, ["aa:00:00:00:00:01"])
@@ -165,7 +168,7 @@ def test_a_backend_that_does_not_answer_leaves_every_look_to_be_taken(world: Wor
 
 
 def test_nics_of_which_ganeti_shows_half_the_columns_are_read_as_far_as_they_go() -> None:
-    row = ganeti.FakeInstance("x", vcpus=1, ram=1, macs=["a", "b"]).row()
+    row = ganeti.FakeInstance("x", vcpus=1, ram=1, nics=[NicSpec(mac="a"), NicSpec(mac="b")]).row()
     row["nic.ips"] = ["10.0.0.1"]
     del row["nic.names"]
     assert [(nic.index, nic.mac, nic.ip, nic.name) for nic in looks.parse(row).nics] == [

@@ -7,13 +7,15 @@ import re
 
 import pytest
 
-from cloud import guest_network, instances, nic_tags, nics
+from cloud import guest_network, instances, nic_tags, nics, segments
+from cloud import networks as cloud_networks
 from cloud.instances import CreateSpec
+from cloud.networks import NetworkSpec
 from cloud.ports import Interface, Interfaces
 from common import bindings
 from db import ports
-from db.networks import Subnet
-from ganeti_hooks import kvm_network
+from db.networks import Kind, Subnet
+from ganeti_hooks import kvm_network, mac_filter
 from ganeti_hooks.nic import describe
 from ganeti_hooks.refused import Refused
 from tests.support import networks
@@ -213,3 +215,22 @@ def in_networks(world: World, wanted: list[str]) -> str:
     interfaces = Interfaces(automatic=False, wanted=tuple(Interface(network_id=each) for each in wanted))
     spec = CreateSpec(name="web", flavor_id=world.flavor.id, image_id=world.image.id, interfaces=interfaces)
     return instances.create(world.cloud, world.fresh(), spec)[0].id
+
+
+def test_the_node_is_told_the_mac_prefix_of_a_network_that_is_known_by_it(world: World) -> None:
+    segments.add_prefixes(world.cloud, "br-prv", ["aa:00:01"])
+    spec = NetworkSpec(name="back", kind=Kind.MAC_FILTERED, shared=True)
+    (view,) = cloud_networks.create(world.cloud, networks.operator(), [spec])
+    networks.add_subnet(world.cloud, view.network.id, "10.0.0.0/24")
+
+    given = environ(world, world.create_one())
+
+    nic = describe(given)
+    assert nic.first("macs") == "aa:00:01"
+    assert nic.mac.startswith("aa:00:01:")
+
+
+@pytest.mark.parametrize("prefix", ["aa:00", "aa:00:01:02", "aa:00:01; flush ruleset"])
+def test_a_mac_prefix_that_is_none_makes_no_rules(prefix: str) -> None:
+    with pytest.raises(Refused, match="macs"):
+        mac_filter.text("tap0", prefix)

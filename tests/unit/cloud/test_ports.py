@@ -7,9 +7,12 @@ import ipaddress
 import pytest
 
 from cloud import addresses, guest_network, instances, nics, ports
+from cloud import networks as cloud_networks
+from cloud.networks import NetworkSpec
 from cloud.ports import FixedIp, Interface, Interfaces, PortSpec
 from common.errors import Conflict, Invalid, NotFound
 from db import ports as port_rows
+from db.networks import Kind
 from db.ports import Filter
 from tests.support import networks
 from tests.support.clouds import World
@@ -238,3 +241,29 @@ def test_a_guest_is_told_its_addresses_and_one_way_out_for_each_ip_version(world
 )
 def test_an_address_made_of_a_mac_is_the_one_that_the_guest_makes(mac: str, expected: str) -> None:
     assert str(addresses.from_mac(ipaddress.ip_network("2001:db8::/64"), mac)) == expected
+
+
+def test_a_port_of_a_routed_network_has_an_address(world: World) -> None:
+    spec = NetworkSpec(name="out", kind=Kind.ROUTED, link="public", shared=True)
+    (view,) = cloud_networks.create(world.cloud, networks.operator(), [spec])
+    wanted = view.network.id
+    with pytest.raises(Conflict, match="routed"):
+        create(world, on(Interface(network_id=wanted)))
+    with pytest.raises(Conflict, match="routed"):
+        ports.create(world.cloud, world.caller, [PortSpec(network_id=wanted)])
+    networks.add_subnet(world.cloud, wanted, "192.0.2.0/29")
+    with pytest.raises(Conflict, match="routed"):
+        ports.create(world.cloud, world.caller, [PortSpec(network_id=wanted, fixed_ips=())])
+
+    (one,) = create(world, on(Interface(network_id=wanted)))
+
+    with world.cloud.sessions.read() as db:
+        (nic,) = nics.of(port_rows.places(db, [one])[one])
+    assert (nic.mode, nic.link, nic.ip) == ("routed", "public", "192.0.2.2")
+
+
+def test_the_metadata_service_s_mac_is_nobody_else_s(world: World) -> None:
+    network = networks.add(world.cloud, "192.0.2.0/24", name="of all")
+    spec = PortSpec(network_id=network, mac="02:53:79:a9:fe:fe")
+    with pytest.raises(Conflict, match="is in use"):
+        ports.create(world.cloud, world.fresh(), [spec])

@@ -30,6 +30,7 @@ ALLOWED = {
         Action.ATTACH_INTERFACE,
         Action.DETACH_INTERFACE,
         Action.FIREWALL,
+        Action.REPAIR_INTERFACES,
     },
     State.STOPPED: {
         Action.CREATE_IMAGE,
@@ -45,6 +46,7 @@ ALLOWED = {
         Action.ATTACH_INTERFACE,
         Action.DETACH_INTERFACE,
         Action.FIREWALL,
+        Action.REPAIR_INTERFACES,
     },
     State.ERROR: {Action.DELETE, Action.CLEANUP, Action.REBUILD},
     State.UNKNOWN: {
@@ -90,6 +92,7 @@ TASKS = {
     Action.CREATE_IMAGE: Task.IMAGING,
     Action.ATTACH_INTERFACE: Task.ATTACHING,
     Action.DETACH_INTERFACE: Task.DETACHING,
+    Action.REPAIR_INTERFACES: Task.ATTACHING,
 }
 
 

@@ -8,7 +8,7 @@ from tests.unit.manage.conftest import Operator
 @pytest.fixture
 def network(operator: Operator) -> str:
     made = operator.json("network", "add", "public", "--link", "br0", "--shared", "--external", "--default")
-    assert (made["name"], made["link"], made["mode"], made["default"]) == ("public", "br0", "bridged", True)
+    assert (made["name"], made["link"], made["kind"], made["default"]) == ("public", "br0", "flat", True)
     return str(made["id"])
 
 

@@ -9,6 +9,7 @@ from common import jobs, messages, names
 from common.bus.memory import MemoryBus
 from gntsim.server import Simulator
 from rapi.specs import InstanceSpec
+from tests.support import networks
 from tests.unit.manage.conftest import Operator, Tenancy, add_arguments
 
 
@@ -59,6 +60,40 @@ def test_a_difference_is_reported_then_repaired(tenancy: Tenancy) -> None:
     assert tenancy.operator.json("reconcile", "--repair")[0]["repaired"] is True
     assert tenancy.operator.json("instance", "show", made.id)["state"] == "stopped"
     assert tenancy.operator.json("reconcile") == []
+
+
+def test_nics_follow_the_ports_when_an_operator_asks_for_it(tenancy: Tenancy) -> None:
+    networks.add(tenancy.operator.cloud, "192.0.2.0/29", "2001:db8::/64")
+    kept, lost = tenancy.create(), tenancy.create()
+    tenancy.settle()
+    tenancy.operator.run("reconcile", "--repair")
+    assert tenancy.operator.json("reconcile") == []
+    client = tenancy.clients.of(tenancy.backend)
+    stray = f"port-{names.new_id()}"
+    changes = [["modify", 0, {"link": "br9", "name": "eth0"}], ["add", -1, {"name": stray, "mode": "bridged"}]]
+    client.modify_instance(kept.ganeti_name, reason="operator", hotplug=False, nics=[*changes, ["add", -1, {}]])
+    client.modify_instance(lost.ganeti_name, reason="operator", hotplug=False, nics=[["remove", 0, {}]])
+    tenancy.settle()
+
+    found = tenancy.operator.json("reconcile", "--dry-run", code=1)
+    assert sorted((each["kind"], each["subject"] == kept.ganeti_name) for each in found) == [
+        ("nic-differs", True),
+        ("nic-missing", False),
+        ("nic-stray", True),
+        ("nic-stray", True),
+    ]
+    repaired = tenancy.operator.json("reconcile", "--repair", code=1)
+    assert [each["seen"].startswith("- ") for each in repaired if not each["repaired"]] == [True]
+    # the tags, and then the NICs
+    tenancy.settle()
+    tenancy.settle()
+
+    (left,) = tenancy.operator.json("reconcile", code=1)
+    assert (left["kind"], left["subject"]) == ("nic-stray", kept.ganeti_name)
+    shown = {row["name"]: row for row in client.get_instances(bulk=True)}
+    assert stray not in shown[kept.ganeti_name]["nic.names"]
+    assert shown[kept.ganeti_name]["nic.links"][0] == "br0"
+    assert len(shown[lost.ganeti_name]["nic.names"]) == 1
 
 
 def test_a_cluster_out_of_reach_is_code_3(tenancy: Tenancy) -> None:

@@ -10,7 +10,7 @@ import pytest
 from metadatad.api import Failed
 from metadatad.exchange import Answer
 from metadatad.front import Front
-from metadatad.guests import Guest
+from metadatad.guests import Guest, Lan
 from metadatad.metrics import Metrics
 from metadatad.settings import MetadatadSettings
 
@@ -35,7 +35,7 @@ class Bed:
             timer=lambda: self.now,
         )
         self.now = 1000.0
-        self.front.admit({("br0", "127.0.0.1"): GUEST})
+        self.front.admit({(GUEST.lan, "127.0.0.1"): GUEST})
         self.ports: dict[str, int] = {}
 
     async def ask(self, instance_id: str, path: str) -> Answer:
@@ -52,7 +52,7 @@ class Bed:
         for link in ("br0", "br1"):
 
             async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, link: str = link) -> None:
-                await self.front.serve(link, reader, writer)
+                await self.front.serve(Lan(link, "02:53:79"), reader, writer)
 
             server = await asyncio.start_server(serve, "127.0.0.1", 0)
             self.ports[link] = server.sockets[0].getsockname()[1]

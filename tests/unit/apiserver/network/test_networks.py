@@ -6,6 +6,7 @@ import pytest
 
 from cloud import segments as pools
 from cloud.context import Cloud
+from common.errors import Conflict
 from tests.support import networks
 from tests.unit.apiserver.asking import Asking
 
@@ -317,3 +318,72 @@ def test_several_are_made_at_once_or_none(demo: Asking, segments: list[str]) -> 
     assert [each["fixed_ips"][0]["subnet_id"] for each in ports] == [each["id"] for each in made]
     refused(demo.post(f"{V2}/ports", {"ports": []}), 400, "ports")
     refused(demo.post(f"{V2}/ports", {"ports": [wanted[0]], "port": wanted[1]}), 400, "port")
+
+
+@pytest.fixture
+def prefixes(cloud: Cloud) -> list[str]:
+    found = pools.prefixes("aa:00:01-aa:00:02")
+    pools.add_prefixes(cloud, "br-prv", found)
+    return found
+
+
+def test_an_admin_chooses_the_kind_of_a_network(admin: Asking, segments: list[str], prefixes: list[str]) -> None:
+    def made(kind: str, link: str | None = None) -> tuple[object, ...]:
+        body = {"provider:network_type": kind, "provider:physical_network": link}
+        shown = admin.post(f"{V2}/networks", {"network": body}).json["network"]
+        return shown["provider:network_type"], shown["provider:physical_network"]
+
+    assert made("flat", "br0") == ("flat", "br0")
+    assert made("routed", "public") == ("routed", "public")
+    assert made("bridge") == ("bridge", segments[0])
+    assert [made("mac-filtered") for _ in prefixes] == [("mac-filtered", "br-prv")] * 2
+    refused(admin.post(f"{V2}/networks", {"network": {"provider:network_type": "mac-filtered"}}), 409, "mac-filtered")
+
+
+@pytest.mark.parametrize(
+    ("more", "status", "word"),
+    [
+        ({"provider:network_type": "vxlan"}, 400, "provider:network_type"),
+        ({"provider:network_type": "flat"}, 400, "provider:physical_network"),
+        ({"provider:network_type": "routed"}, 400, "provider:physical_network"),
+        ({"provider:network_type": "bridge", "provider:physical_network": "br9"}, 400, "provider:physical_network"),
+        ({"provider:network_type": "mac-filtered", "provider:physical_network": "br9"}, 400, "physical_network"),
+        ({"provider:physical_network": "br-prv"}, 409, "provider:physical_network"),
+        ({"provider:physical_network": "prv1"}, 409, "provider:physical_network"),
+    ],
+)
+def test_a_kind_that_cannot_be_is_refused(
+    admin: Asking, segments: list[str], prefixes: list[str], more: dict[str, object], status: int, word: str
+) -> None:
+    refused(admin.post(f"{V2}/networks", {"network": more}), status, word)
+
+
+def test_a_tenant_does_not_choose_the_kind(demo: Asking, prefixes: list[str]) -> None:
+    body = {"network": {"provider:network_type": "mac-filtered"}}
+    refused(demo.post(f"{V2}/networks", body), 403, "network:write_all")
+
+
+def test_ports_of_a_mac_filtered_network_have_its_prefix(admin: Asking, prefixes: list[str]) -> None:
+    network = admin.post(f"{V2}/networks", {"network": {"provider:network_type": "mac-filtered"}}).json["network"]
+    macs = [admin.post(f"{V2}/ports", {"port": {"network_id": network["id"]}}).json["port"] for _ in range(5)]
+    assert len({each["mac_address"] for each in macs}) == 5
+    assert all(each["mac_address"].startswith("aa:00:01:") for each in macs)
+    own = {"network_id": network["id"], "mac_address": "AA:00:01:00:00:07"}
+    assert admin.post(f"{V2}/ports", {"port": own}).json["port"]["mac_address"] == "aa:00:01:00:00:07"
+    refused(admin.post(f"{V2}/ports", {"port": own}), 409, "mac_address")
+    refused(admin.post(f"{V2}/ports", {"port": {**own, "mac_address": "aa:00:02:00:00:07"}}), 400, "mac_address")
+
+
+def test_what_somebody_has_is_no_free_segment(admin: Asking, demo: Asking, public: str, cloud: Cloud) -> None:
+    """A MAC below a prefix, which its owner chose on another network, keeps that from being taken."""
+    pools.add_prefixes(cloud, "br-prv", ["aa:00:01"])
+    port = {"network_id": public, "mac_address": "aa:00:01:00:00:07"}
+    made = demo.post(f"{V2}/ports", {"port": port}).json["port"]["id"]
+    body = {"network": {"provider:network_type": "mac-filtered"}}
+    refused(admin.post(f"{V2}/networks", body), 409, "pool")
+    with pytest.raises(Conflict, match="aa:00:01"):
+        pools.remove(cloud, "aa:00:01")
+        pools.add_prefixes(cloud, "br-prv", ["aa:00:01"])
+    pools.add_prefixes(cloud, "br-prv", ["aa:00:02"])
+    demo.delete(f"{V2}/ports/{made}")
+    assert admin.post(f"{V2}/networks", body).status_code == 201

@@ -1,0 +1,24 @@
+"""Ganeti's hook after an operation that may have taken a guest from this node: see ganeti_hooks.routes.sweep."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Mapping
+
+from ganeti_hooks import routes
+from ganeti_hooks.kvm_network import Node
+from ganeti_hooks.refused import Refused
+
+#: those after which a tap may be gone from one of the nodes that Ganeti runs the hook on
+OPERATIONS = ("instance-failover", "instance-migrate", "instance-modify", "instance-remove", "instance-stop")
+
+
+def main(_environ: Mapping[str, str], _node: Node) -> int:
+    """Do it; give the exit status, which Ganeti only logs."""
+    try:
+        routes.sweep()
+    except (Refused, OSError, subprocess.SubprocessError, ValueError) as err:
+        sys.stderr.write(f"syros: routes of guests that have gone: {err}\n")
+        return 1
+    return 0
