@@ -10,6 +10,7 @@ import ipaddress
 from collections.abc import Sequence
 from typing import Any  # JSON
 
+from cloud import ways_out
 from db.networks import Ipv6Mode, Subnet
 from db.ports import Place
 
@@ -19,7 +20,7 @@ _DEFAULT = {4: "0.0.0.0/0", 6: "::/0"}
 def config(places: Sequence[Place]) -> dict[str, Any] | None:
     """Give the configuration of an instance's interfaces; None if it has none, and the image decides."""
     ethernets: dict[str, dict[str, Any]] = {}
-    routed: set[int] = set()
+    ways = ways_out.of(place for place in places if _is_fixed(place))
     for place in places:
         port = ethernets.setdefault(f"port{place.port.number}", _interface(place))
         if place.address is None or place.subnet is None:
@@ -29,7 +30,7 @@ def config(places: Sequence[Place]) -> dict[str, Any] | None:
             continue
         prefix = ipaddress.ip_network(place.subnet.cidr).prefixlen
         port.setdefault("addresses", []).append(f"{place.address.ip}/{prefix}")
-        port.setdefault("routes", []).extend(_routes(place.subnet, routed))
+        port.setdefault("routes", []).extend(_routes(place.subnet, leads_out=(place.port.id, place.subnet.id) in ways))
         if place.subnet.nameservers:
             named = port.setdefault("nameservers", {"addresses": []})
             named["addresses"] += place.subnet.nameservers
@@ -41,7 +42,7 @@ def data(places: Sequence[Place]) -> dict[str, Any]:
     links: dict[str, dict[str, Any]] = {}
     networks: list[dict[str, Any]] = []
     services: dict[str, dict[str, str]] = {}
-    routed: set[int] = set()
+    ways = ways_out.of(place for place in places if _is_fixed(place))
     for place in places:
         link = f"port{place.port.number}"
         links[link] = {
@@ -57,6 +58,7 @@ def data(places: Sequence[Place]) -> dict[str, Any]:
         if place.subnet.ipv6_mode is Ipv6Mode.SLAAC:
             networks.append({**network, "type": "ipv6_slaac"})
             continue
+        leads_out = (place.port.id, place.subnet.id) in ways
         named = [{"type": "dns", "address": address} for address in place.subnet.nameservers]
         services |= {each["address"]: each for each in named}
         networks.append(
@@ -65,7 +67,7 @@ def data(places: Sequence[Place]) -> dict[str, Any]:
                 "type": f"ipv{place.subnet.version}",
                 "ip_address": place.address.ip,
                 "netmask": str(ipaddress.ip_network(place.subnet.cidr).netmask),
-                "routes": [_masked(route) for route in _routes(place.subnet, routed)],
+                "routes": [_masked(route) for route in _routes(place.subnet, leads_out=leads_out)],
                 "services": named,
             }
         )
@@ -81,10 +83,12 @@ def _interface(place: Place) -> dict[str, Any]:
     return {"match": {"macaddress": place.port.mac}, "mtu": place.network.mtu}
 
 
-def _routes(subnet: Subnet, routed: set[int]) -> list[dict[str, str]]:
-    """Give a subnet's routes. The first gateway of an IP version is the way out, the others are not asked."""
+def _is_fixed(place: Place) -> bool:
+    return place.subnet is not None and place.subnet.ipv6_mode is not Ipv6Mode.SLAAC
+
+
+def _routes(subnet: Subnet, *, leads_out: bool) -> list[dict[str, str]]:
     found = [{"to": route["destination"], "via": route["nexthop"]} for route in subnet.routes]
-    if subnet.gateway is not None and subnet.version not in routed:
-        routed.add(subnet.version)
+    if subnet.gateway is not None and leads_out:
         found.append({"to": _DEFAULT[subnet.version], "via": subnet.gateway})
     return found

@@ -33,8 +33,8 @@ from cloud.security_groups import GroupView
 from cloud.states import Action
 from common.errors import Conflict, Invalid, NotFound
 from common.jobs import Opcode
+from db import floating_ips, jobs
 from db import instances as instance_rows
-from db import jobs
 from db import ports as port_rows
 from db import security_groups as group_rows
 from db.instances import Instance, State
@@ -87,22 +87,8 @@ def attach(cloud: Cloud, caller: Caller, instance_id: str, wanted: Interface) ->
     policy.require(caller, Operation.SERVER_WRITE)
     with cloud.sessions.begin() as db:
         instance = instances.unlocked(db, caller, instance_id)
-        action = Action.ATTACH_INTERFACE
-        states.check(action, state=instance.state, task=instance.task, what=f"server {instance_id}")
-        known = port_rows.of_instance(db, instance_id)
-        if len(known) >= MOST:
-            raise Conflict(f"server {instance_id} has {MOST} interfaces, and no server may have more")
-        first = known[-1].number + 1 if known else 0
-        interface = _chosen(db, caller, wanted)
-        groups: Sequence[SecurityGroup] = ()
-        if interface.port_id is None:
-            amounts = {Resource.PORTS: 1}
-            quotas.reserve(db, cloud.settings, project_id=instance.project_id, amounts=amounts)
-            groups = security_groups.chosen(db, cloud, instance.project_id, None)
-        (port,) = ports.attach(db, cloud, caller, instance=instance, interfaces=[interface], groups=groups, first=first)
-        db.flush()
+        port = begin_attach(db, cloud, caller, instance, wanted)
         view = ports.view(db, port)
-        _begin(db, cloud, caller, instance, action=action, steps=_attaching(db, instance, port))
     cloud.wake()
     return Attachment(view, coming=True)
 
@@ -136,7 +122,9 @@ def delete_port(cloud: Cloud, caller: Caller, port_id: str) -> None:
     """
     policy.require(caller, Operation.PORT_WRITE)
     with cloud.sessions.read() as db:
-        instance_id = ports.visible(port_rows.get(db, port_id), caller, port_id).instance_id
+        known = ports.visible(port_rows.get(db, port_id), caller, port_id)
+        instance_id = known.instance_id
+    ports.check_carries_none(known)
     if instance_id is None:
         ports.delete(cloud, caller, port_id)
         return
@@ -146,6 +134,41 @@ def delete_port(cloud: Cloud, caller: Caller, port_id: str) -> None:
         port = ports.visible(port_rows.get(db, port_id), caller, port_id)
         _detach(db, cloud, caller, instance, port, port_id=port_id, removed=True)
     cloud.wake()
+
+
+def begin_attach(db: Session, cloud: Cloud, caller: Caller, instance: Instance, wanted: Interface) -> Port:
+    """Leave the jobs that attach a port to an instance, which is held; raises as `attach` does."""
+    action = Action.ATTACH_INTERFACE
+    states.check(action, state=instance.state, task=instance.task, what=f"server {instance.id}")
+    known = port_rows.of_instance(db, instance.id)
+    if len(known) >= MOST:
+        raise Conflict(f"server {instance.id} has {MOST} interfaces, and no server may have more")
+    first = known[-1].number + 1 if known else 0
+    interface = _chosen(db, caller, wanted)
+    groups: Sequence[SecurityGroup] = ()
+    if interface.port_id is None:
+        amounts = {Resource.PORTS: 1}
+        quotas.reserve(db, cloud.settings, project_id=instance.project_id, amounts=amounts)
+        groups = security_groups.chosen(db, cloud, instance.project_id, None)
+    (port,) = ports.attach(db, cloud, caller, instance=instance, interfaces=[interface], groups=groups, first=first)
+    db.flush()
+    _begin(db, cloud, caller, instance, action=action, steps=_attaching(db, instance, port))
+    return port
+
+
+def begin_detach(
+    db: Session, cloud: Cloud, caller: Caller, instance: Instance, port: Port, *, removed: bool = False
+) -> None:
+    """Leave the jobs that detach a port from an instance, which is held; raises Busy or Conflict.
+
+    A port that is to be `removed` is gone when that is done, whoever made it.
+    """
+    action = Action.DETACH_INTERFACE
+    states.check(action, state=instance.state, task=instance.task, what=f"server {instance.id}")
+    named = floating_ips.of_fixed(db, port.id)
+    if named is not None:
+        raise Conflict(f"port {port.id} has the floating IP {named.id} associated with it: disassociate that first")
+    _begin(db, cloud, caller, instance, action=action, steps=_detaching(db, instance, port, removed=removed))
 
 
 def groups(cloud: Cloud, caller: Caller, instance_id: str) -> Sequence[GroupView]:
@@ -213,9 +236,7 @@ def _detach(
 ) -> None:
     if port is None or port.instance_id != instance.id:
         raise NotFound(f"server {instance.id} has no interface {port_id}")
-    action = Action.DETACH_INTERFACE
-    states.check(action, state=instance.state, task=instance.task, what=f"server {instance.id}")
-    _begin(db, cloud, caller, instance, action=action, steps=_detaching(db, instance, port, removed=removed))
+    begin_detach(db, cloud, caller, instance, port, removed=removed)
 
 
 def _attaching(db: Session, instance: Instance, port: Port) -> Steps:

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import ipaddress
 import urllib.parse
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
-from cloud import firewall_tags, nics
+from cloud import firewall_tags, nics, ways_out
+from cloud.ways_out import Way
 from db.networks import Ipv6Mode, Subnet
 from db.ports import Place
 
@@ -23,18 +24,21 @@ _LONGEST_HOST = 117
 _LONGEST_CALL = 7000
 
 
-def of(places: Sequence[Place], *, hostname: str, firewalls: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
-    """Give the tags of an instance with these ports; none for one that has no port.
+def of(
+    places: Sequence[Place], *, hostname: str, firewalls: Mapping[str, Sequence[str]], later: str | None = None
+) -> tuple[str, ...]:
+    """Give the tags of an instance with these ports, one of which may come later; none for one that has no port.
 
     `firewalls` are values of `fw`, by port: see cloud.firewall_tags.
     """
     if not places:
         return ()
-    routed: set[int] = set()
+    # of a subnet that is silent the guest is told no gateway, so another's is its way out
+    ways = ways_out.of([place for place in places if place.subnet is not None and place.subnet.dhcp], later=later)
     found = [f"{_PREFIX}:host:{hostname[:_LONGEST_HOST].rstrip('-.')}"]
     for place in places:
         name = nics.name_of(place.port.id)
-        found += [f"{_PREFIX}:{name}:{key}:{value}" for key, value in _facts(place, routed)]
+        found += [f"{_PREFIX}:{name}:{key}:{value}" for key, value in _facts(place, ways)]
         found += [tag(place.port.id, firewall_tags.KEY, value) for value in firewalls.get(place.port.id, ())]
     return tuple(dict.fromkeys(found))
 
@@ -68,11 +72,11 @@ def of_one(
 ) -> tuple[str, ...]:
     """Give the tags that an instance with these ports has because of one of them."""
     only = all(place.port.id == port_id for place in places)
-    whole = of(places, hostname=hostname, firewalls=firewalls)
+    whole = of(places, hostname=hostname, firewalls=firewalls, later=port_id)
     return tuple(each for each in whole if only or each.startswith(prefix(port_id)))
 
 
-def _facts(place: Place, routed: set[int]) -> Iterator[tuple[str, str]]:
+def _facts(place: Place, ways: Collection[Way]) -> Iterator[tuple[str, str]]:
     if place.network.mtu != _MTU:
         yield "mtu", str(place.network.mtu)
     if place.network.mac_prefix is not None:
@@ -87,13 +91,11 @@ def _facts(place: Place, routed: set[int]) -> Iterator[tuple[str, str]]:
     if not subnet.dhcp:
         yield f"silent{version}", "yes"
         return
-    yield from _told(subnet, version, routed)
+    yield from _told(subnet, version, leads_out=(place.port.id, subnet.id) in ways)
 
 
-def _told(subnet: Subnet, version: int, routed: set[int]) -> Iterator[tuple[str, str]]:
-    # the first gateway of an IP version is the way out, as cloud-init is told, too
-    if subnet.gateway is not None and version not in routed:
-        routed.add(version)
+def _told(subnet: Subnet, version: int, *, leads_out: bool) -> Iterator[tuple[str, str]]:
+    if subnet.gateway is not None and leads_out:
         yield f"gw{version}", subnet.gateway
     for server in subnet.nameservers:
         # an IPv4 subnet may name IPv6 servers: each is told by the protocol that can

@@ -44,6 +44,9 @@ class Operation(StrEnum):
     PORT_READ = "port:read"
     PORT_WRITE = "port:write"
     PORT_READ_ALL = "port:read_all"
+    FLOATING_IP_READ = "floatingip:read"
+    FLOATING_IP_READ_ALL = "floatingip:read_all"
+    FLOATING_IP_WRITE = "floatingip:write"
     SECURITY_GROUP_READ = "security_group:read"
     SECURITY_GROUP_WRITE = "security_group:write"
     SECURITY_GROUP_READ_ALL = "security_group:read_all"
@@ -98,6 +101,11 @@ RULES: Mapping[Operation, Rule] = {
     Operation.PORT_READ: Rule(Role.READER, "look at the project's ports"),
     Operation.PORT_WRITE: Rule(Role.MEMBER, "make, change and delete the project's ports"),
     Operation.PORT_READ_ALL: Rule(Role.ADMIN, "look at every project's ports, change and delete them"),
+    Operation.FLOATING_IP_READ: Rule(Role.READER, "look at the project's floating IPs"),
+    Operation.FLOATING_IP_READ_ALL: Rule(Role.ADMIN, "look at every project's floating IPs, change and delete them"),
+    Operation.FLOATING_IP_WRITE: Rule(
+        Role.MEMBER, "keep addresses of external networks, give them to the project's servers, and give them back"
+    ),
     Operation.SECURITY_GROUP_READ: Rule(
         Role.READER, "look at the project's security groups and their rules, and at the ready-made ones"
     ),

@@ -1,6 +1,8 @@
 """Ports: made by their owners, or with a server, whose interfaces they are.
 
-Lock order: what an instance needs, quota usage, security groups, then subnets by id, then ports by id.
+Lock order: what an instance needs, quota usage, security groups, then subnets by id, then ports by id; what a port
+carries is held with it.
+Who had which address is recorded wherever a port gets or loses addresses, or an instance.
 """
 
 from __future__ import annotations
@@ -18,8 +20,8 @@ from cloud.context import Caller, Cloud
 from cloud.policy import Operation
 from common import names
 from common.errors import Conflict, Invalid, NotFound
+from db import address_history, floating_ips, ports
 from db import networks as network_rows
-from db import ports
 from db import security_groups as group_rows
 from db.instances import Instance
 from db.networks import Kind, Network, Subnet
@@ -87,6 +89,10 @@ class Interface:
     network_id: str | None = None
     port_id: str | None = None
     ip: Ip | None = None
+    #: the port is the one that carries a floating IP
+    floating: bool = False
+    #: the network, where it was chosen and found to be usable in this transaction
+    network: Network | None = None
 
 
 @dataclass(frozen=True)
@@ -110,10 +116,12 @@ def create(cloud: Cloud, caller: Caller, specs: Sequence[PortSpec]) -> Sequence[
         groups = [_groups(db, cloud, caller, spec) for spec in specs]
         found = {spec.network_id: networks.usable(db, caller, spec.network_id) for spec in specs}
         subnets = network_rows.lock_subnets(db, list(found))
-        return [
+        made = [
             _create(db, cloud, caller, spec, network=found[spec.network_id], subnets=subnets, groups=its)
             for spec, its in zip(specs, groups, strict=True)
         ]
+        address_history.begin(db, [view.port.id for view in made], cloud.clock())
+        return made
 
 
 def get(cloud: Cloud, caller: Caller, port_id: str) -> PortView:
@@ -168,12 +176,20 @@ def delete(cloud: Cloud, caller: Caller, port_id: str) -> None:
     policy.require(caller, Operation.PORT_WRITE)
     with cloud.sessions.begin() as db:
         known = visible(ports.get(db, port_id), caller, port_id)
+        check_carries_none(known)
         quotas.count_down(db, project_id=known.project_id, resource=Resource.PORTS)
         subnets = _by_id(network_rows.lock_subnets(db, [known.network_id]))
         port = visible(ports.lock(db, port_id), caller, port_id)
         if port.instance_id is not None:
             raise Conflict(f"port {port_id} is an interface of server {port.instance_id}")
-        _remove(db, port, subnets)
+        check_carries_none(port)
+        remove(db, port, subnets, cloud.clock())
+
+
+def check_carries_none(port: Port) -> None:
+    """Raise Conflict for a port that carries a floating IP, with which it comes and goes."""
+    if port.floating:
+        raise Conflict(f"port {port.id} carries a floating IP, and goes with it: delete that")
 
 
 def view(db: Session, port: Port) -> PortView:
@@ -214,7 +230,7 @@ def plan(db: Session, caller: Caller, asked: Interfaces) -> tuple[Interface, ...
         return ()
     if len(candidates) > 1 and not candidates[0].is_default:
         raise Conflict("networks: there are several, and none is the default; name those that the server is to be in")
-    return (Interface(network_id=candidates[0].id),)
+    return (Interface(network_id=candidates[0].id, network=candidates[0]),)
 
 
 def attach(
@@ -233,13 +249,13 @@ def attach(
     Ports that are made here are in the groups, and have been counted. `first` is the number of the first: those that
     the instance has already come before it. `announced` says that this transaction has made some like these already.
     """
-    known = {each.port_id: _free_port(db, caller, each.port_id) for each in interfaces if each.port_id is not None}
+    known = {each.port_id: _free_port(db, caller, each) for each in interfaces if each.port_id is not None}
     if len(known) < sum(each.port_id is not None for each in interfaces):
         raise Invalid("networks: one port is named twice")
     found: dict[str, Network] = {}
     for each in interfaces:
         if each.network_id is not None and each.network_id not in found:
-            found[each.network_id] = _network(db, caller, each.network_id)
+            found[each.network_id] = each.network or _network(db, caller, each.network_id)
     subnets = network_rows.lock_subnets(db, list(found))
     group_ids = [group.id for group in groups]
     if not announced:
@@ -260,24 +276,27 @@ def attach(
             new.append(port.id)
         made.append(port)
     group_rows.join(db, new, group_ids)
+    now = cloud.clock()
+    address_history.end(db, [port_id for port_id in known if port_id is not None], now)
+    address_history.begin(db, [port.id for port in made], now)
     return made
 
 
 def release(db: Session, instance_id: str, now: datetime) -> None:
     """Let go of the ports of an instance that is gone: those made for it go with it, others wait for another."""
-    known = ports.of_instance(db, instance_id)
-    if not known:
+    having: dict[Port, list[Address]] = {}
+    for place in ports.places(db, [instance_id]).get(instance_id, ()):
+        having.setdefault(place.port, []).extend([place.address] if place.address is not None else [])
+    if not having:
         return
-    owned = [port for port in known if port.owned]
+    owned = {port: found for port, found in having.items() if port.owned}
     if owned:
-        quotas.count_down(db, project_id=owned[0].project_id, resource=Resource.PORTS, amount=len(owned))
+        project_id = next(iter(owned)).project_id
+        quotas.count_down(db, project_id=project_id, resource=Resource.PORTS, amount=len(owned))
     subnets = _by_id(network_rows.lock_subnets(db, sorted({port.network_id for port in owned})))
-    firewall_due.touch_members(db, [port.id for port in known], now=now)
-    for port in known:
-        if port.owned:
-            _remove(db, port, subnets)
-        else:
-            _loosen(port, now)
+    firewall_due.touch_members(db, [port.id for port in having], now=now)
+    _free(db, [port for port in having if not port.owned], now)
+    _remove(db, owned, subnets, now)
 
 
 def let_go(db: Session, port_id: str, *, instance_id: str, now: datetime, removed: bool = False) -> None:
@@ -289,13 +308,23 @@ def let_go(db: Session, port_id: str, *, instance_id: str, now: datetime, remove
     if known is None or known.instance_id != instance_id:
         return
     if known.owned or removed:
-        quotas.count_down(db, project_id=known.project_id, resource=Resource.PORTS)
+        counted = Resource.FLOATING_IPS if known.floating else Resource.PORTS
+        quotas.count_down(db, project_id=known.project_id, resource=counted)
     subnets = _by_id(network_rows.lock_subnets(db, [known.network_id]))
     firewall_due.touch_members(db, [port_id], now=now)
     if known.owned or removed:
-        _remove(db, known, subnets)
+        remove(db, known, subnets, now)
     else:
-        _loosen(known, now)
+        _free(db, [known], now)
+
+
+def remove(db: Session, port: Port, subnets: Mapping[str, Subnet], now: datetime) -> None:
+    """Remove a held port, whose subnets are held, with the floating IP that it may carry; it is counted no more."""
+    carried = floating_ips.carried_by(db, port.id) if port.floating else None
+    if carried is not None:
+        db.delete(carried)
+        db.flush()
+    _remove(db, {port: ports.addresses_of(db, [port.id]).get(port.id, ())}, subnets, now)
 
 
 def make(
@@ -447,10 +476,12 @@ def _network(db: Session, caller: Caller, network_id: str) -> Network:
         raise Invalid(f"networks: {err}") from err
 
 
-def _free_port(db: Session, caller: Caller, port_id: str | None) -> Port:
-    port = ports.get(db, port_id or "")
+def _free_port(db: Session, caller: Caller, wanted: Interface) -> Port:
+    port = ports.get(db, wanted.port_id or "")
     if port is None or port.project_id != caller.project_id:
-        raise Invalid(f"networks: there is no port {port_id}")
+        raise Invalid(f"networks: there is no port {wanted.port_id}")
+    if port.floating and not wanted.floating:
+        raise Conflict(f"networks: port {port.id} carries a floating IP: associate that with a port of the server")
     return port
 
 
@@ -463,14 +494,29 @@ def _take(db: Session, caller: Caller, port_id: str) -> Port:
     return port
 
 
-def _remove(db: Session, port: Port, subnets: Mapping[str, Subnet]) -> None:
-    having = ports.addresses_of(db, [port.id]).get(port.id, ())
-    # the addresses' rows go with it
-    db.delete(port)
+def _free(db: Session, held: Sequence[Port], now: datetime) -> None:
+    """Have ports wait for another instance; what they carry is associated no more."""
+    if not held:
+        return
+    for port in held:
+        _loosen(port, now)
     db.flush()
-    for address in having:
-        db.expunge(address)
-    addresses.free(db, subnets, having)
+    if any(port.floating for port in held):
+        floating_ips.dissociate(db, [port.id for port in held])
+    address_history.end(db, [port.id for port in held], now)
+    address_history.begin(db, [port.id for port in held], now)
+
+
+def _remove(db: Session, gone: Mapping[Port, Sequence[Address]], subnets: Mapping[str, Subnet], now: datetime) -> None:
+    """Remove ports with their addresses, whose subnets are held."""
+    for port, having in gone.items():
+        # the addresses' rows go with it
+        db.delete(port)
+        db.flush()
+        for address in having:
+            db.expunge(address)
+        addresses.free(db, subnets, having)
+    address_history.end(db, [port.id for port in gone], now)
 
 
 def _mac(db: Session, cloud: Cloud, network: Network, wanted: str | None) -> str:

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from cloud.context import Cloud
 from cloud.settings import CloudSettings
 from common.errors import Invalid, NotFound, QuotaExceeded
-from db import instances, networks, ports, projects, quotas, security_groups
+from db import floating_ips, instances, networks, ports, projects, quotas, security_groups
 from db.quotas import Resource, Usage
 
 
@@ -177,7 +177,7 @@ def audit(cloud: Cloud, *, repair: bool = False) -> list[Drift]:
     """Compare every usage with what is charged for; repair recounts within one transaction."""
     with cloud.sessions.begin() if repair else cloud.sessions.read() as db:
         charged, owned = instances.charges(db), networks.counts(db)
-        having, filtering = ports.counts(db), security_groups.counts(db)
+        having, filtering, floating = ports.counts(db), security_groups.counts(db), floating_ips.counts(db)
         recorded = {(row.project_id, row.resource): row for row in quotas.all_usages(db)}
         drifts = []
         for (project_id, resource), row in recorded.items():
@@ -188,6 +188,7 @@ def audit(cloud: Cloud, *, repair: bool = False) -> list[Drift]:
                 Resource.CORES: cores,
                 Resource.RAM: ram,
                 Resource.NETWORKS: owned.get(project_id, 0),
+                Resource.FLOATING_IPS: floating.get(project_id, 0),
                 Resource.PORTS: having.get(project_id, 0),
                 Resource.SECURITY_GROUPS: groups,
                 Resource.SECURITY_GROUP_RULES: rules,
@@ -206,6 +207,7 @@ def defaults(settings: CloudSettings) -> Mapping[Resource, int]:
         Resource.CORES: settings.quota_cores,
         Resource.RAM: settings.quota_ram,
         Resource.NETWORKS: settings.quota_networks,
+        Resource.FLOATING_IPS: settings.quota_floating_ips,
         Resource.PORTS: settings.quota_ports,
         Resource.SECURITY_GROUPS: settings.quota_security_groups,
         Resource.SECURITY_GROUP_RULES: settings.quota_security_group_rules,

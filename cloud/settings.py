@@ -17,6 +17,7 @@ class CloudSettings:
     quota_cores: int = config.setting(20, "virtual CPUs that a project may have, by default; -1 for no limit")
     quota_ram: int = config.setting(51200, "MiB of memory that a project's instances may have, by default; -1 for none")
     quota_networks: int = config.setting(10, "networks of its own that a project may have, by default; -1 for no limit")
+    quota_floating_ips: int = config.setting(50, "floating IPs that a project may have, by default; -1 for no limit")
     quota_ports: int = config.setting(
         500, "ports that a project may have, those of its servers among them, by default; -1 for no limit"
     )
@@ -58,6 +59,9 @@ class CloudSettings:
     mac_prefix: str = config.setting(
         "02:53:79",
         "the first octets of the MAC addresses that ports are given: locally administered, and this cloud's alone",
+    )
+    address_history_days: float = config.setting(
+        400.0, "days that it is kept who had an address, after they had it; 0: for ever"
     )
     tenant_network_kind: str = config.setting(
         "bridge", "what networks are that projects make for themselves: bridge or mac-filtered, each out of the pool"

@@ -14,7 +14,7 @@ from cloud.states import Action
 from common import jobs as ganeti
 from common import messages
 from common.jobs import JobStatus
-from db import idempotency, jobs, requests, tokens
+from db import address_history, idempotency, jobs, requests, tokens
 from db import instances as instance_rows
 from db.backends import Backend
 from db.instances import State
@@ -71,12 +71,14 @@ def clean_up_again(cloud: Cloud, backend: Backend) -> int:
 
 
 def forget_expired(cloud: Cloud) -> None:
-    """Delete tokens, kept answers and log rows that have outlived their use."""
+    """Delete tokens, kept answers, log rows and old holders of addresses that have outlived their use."""
     now = cloud.clock()
     with cloud.sessions.begin() as db:
         tokens.purge(db, now - _EXPIRED)
         requests.purge(db, now - _REQUEST_LOG)
         idempotency.purge(db, now)
+        if cloud.settings.address_history_days > 0:
+            address_history.purge(db, now - timedelta(days=cloud.settings.address_history_days))
 
 
 def _hear(cloud: Cloud, cluster: str, job_id: int, row: Mapping[str, Any]) -> bool:

@@ -41,6 +41,8 @@ class Port(base.Base):
     number: Mapped[int] = mapped_column(default=0)
     #: made for the instance, and gone with it; others outlive it
     owned: Mapped[bool] = mapped_column(default=False)
+    #: carries a floating IP, and is gone with it: see db.floating_ips
+    floating: Mapped[bool] = mapped_column(default=False)
     #: its security groups say what it lets through; otherwise everything is, but what is not its own
     firewalled: Mapped[bool] = mapped_column(default=True)
     #: since when its instance's node has to be told of a change; None: it knows all
@@ -115,6 +117,7 @@ class Shown(NamedTuple):
     network: str
     ip: str
     mac: str
+    floating: bool
 
 
 @dataclass(frozen=True)
@@ -183,7 +186,7 @@ def places(session: orm.Session, instance_ids: Sequence[str]) -> Mapping[str, Se
 def shown(session: orm.Session, instance_ids: Sequence[str]) -> Mapping[str, Sequence[Shown]]:
     """List the addresses of instances, by instance, in the order of their interfaces, IPv4 first. One statement."""
     query = (
-        sa.select(Port.instance_id, Network.name, Address.ip, Port.mac)
+        sa.select(Port.instance_id, Network.name, Address.ip, Port.mac, Port.floating)
         .join(Network, Network.id == Port.network_id)
         .join(Address, Address.port_id == Port.id)
         .join(Subnet, Subnet.id == Address.subnet_id)
@@ -225,8 +228,8 @@ def any_address_in(session: orm.Session, subnet_id: str) -> bool:
 
 
 def counts(session: orm.Session) -> Mapping[str, int]:
-    """Count the ports of projects, by project: what the quota usages must equal."""
-    query = sa.select(Port.project_id, sa.func.count()).group_by(Port.project_id)
+    """Count the ports of projects, by project, but those that floating IPs count for: what the usages must equal."""
+    query = sa.select(Port.project_id, sa.func.count()).where(~Port.floating).group_by(Port.project_id)
     return dict(session.execute(query).all())
 
 

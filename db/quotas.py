@@ -21,6 +21,7 @@ class Resource(StrEnum):
     RAM = "ram"
     #: that are the project's own
     NETWORKS = "networks"
+    FLOATING_IPS = "floating_ips"
     PORTS = "ports"
     #: that are the project's own, its default one among them
     SECURITY_GROUPS = "security_groups"

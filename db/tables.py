@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from db import (
+    address_history,
     backends,
     base,
     flavors,
+    floating_ips,
     free_ranges,
     guest_data,
     idempotency,
@@ -30,8 +32,10 @@ from db import (
 )
 
 __all__ = [
+    "address_history",
     "backends",
     "flavors",
+    "floating_ips",
     "free_ranges",
     "guest_data",
     "idempotency",

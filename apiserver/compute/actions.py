@@ -11,7 +11,18 @@ from apiserver import answers, docs, idempotency
 from apiserver.compute import interface_bodies, models, server_bodies, server_views
 from apiserver.compute.resource import Resource
 from apiserver.validation import Body, printable
-from cloud import consoles, instances, interfaces, migrations, rebuilds, rescues, resizes, snapshots, soft_deletes
+from cloud import (
+    consoles,
+    floating_ips,
+    instances,
+    interfaces,
+    migrations,
+    rebuilds,
+    rescues,
+    resizes,
+    snapshots,
+    soft_deletes,
+)
 from cloud.states import Action as Wanted
 from common.errors import Invalid
 from db.instances import State
@@ -49,11 +60,9 @@ _REFUSED: dict[str, str] = {
     "os-getSPICEConsole": "consoles are VNC's",
     **dict.fromkeys(
         (
-            "addFloatingIp",
             "console",
             "os-getSerialConsole",
             "os-getVNCConsole",
-            "removeFloatingIp",
         ),
         _NOT_YET,
     ),
@@ -179,8 +188,20 @@ def _add_fixed_ip(asked: ServerAction, server_id: str, body: Body) -> flask.Resp
 
 
 def _remove_fixed_ip(asked: ServerAction, server_id: str, body: Body) -> flask.Response:
-    address = interface_bodies.address_of_fixed_ip(body.nested("removeFixedIp"))
+    address = interface_bodies.address(body.nested("removeFixedIp"))
     interfaces.detach_address(asked.cloud, asked.caller, server_id, address)
+    return answers.empty(202)
+
+
+def _add_floating_ip(asked: ServerAction, server_id: str, body: Body) -> flask.Response:
+    address, fixed = interface_bodies.floating_ip(body.nested("addFloatingIp"))
+    floating_ips.add_to_server(asked.cloud, asked.caller, server_id, address, fixed)
+    return answers.empty(202)
+
+
+def _remove_floating_ip(asked: ServerAction, server_id: str, body: Body) -> flask.Response:
+    address = interface_bodies.address(body.nested("removeFloatingIp"))
+    floating_ips.remove_from_server(asked.cloud, asked.caller, server_id, address)
     return answers.empty(202)
 
 
@@ -235,6 +256,8 @@ _SPECIAL: dict[str, Callable[[ServerAction, str, Body], flask.Response]] = {
     "unrescue": _unrescue,
     "addFixedIp": _add_fixed_ip,
     "removeFixedIp": _remove_fixed_ip,
+    "addFloatingIp": _add_floating_ip,
+    "removeFloatingIp": _remove_floating_ip,
     "addSecurityGroup": _add_security_group,
     "removeSecurityGroup": _remove_security_group,
     "os-resetState": _reset_state,

@@ -44,6 +44,8 @@ EXTENSIONS = (
     Known("os-flavor-manage", "FlavorManage", "Making and removing flavors, for admins."),
     Known("os-flavor-rxtx", "FlavorRxtx", "The bandwidth factor of flavors."),
     Known("os-flavor-swap", "FlavorSwap", "The swap space of flavors."),
+    Known("os-floating-ip-pools", "FloatingIpPools", "The networks that floating IPs are taken of."),
+    Known("os-floating-ips", "FloatingIps", "Addresses that a project keeps, and gives to its servers."),
     Known("os-hosts", "Hosts", "The nodes of every backend as hosts, for admins."),
     Known("os-hypervisors", "Hypervisors", "The nodes of every backend, for admins."),
     Known("os-instance-actions", "InstanceActions", "What was done to servers."),

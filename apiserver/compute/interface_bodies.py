@@ -33,9 +33,15 @@ def network_of_fixed_ip(given: Body) -> Interface:
     return Interface(network_id=given.text("networkId", longest=_ID, shortest=1))
 
 
-def address_of_fixed_ip(given: Body) -> Ip:
-    """Read the address that a server is to lose; raises Invalid."""
+def address(given: Body) -> Ip:
+    """Read the address that a server is to lose, fixed or floating; raises Invalid."""
     return _ip(given, "address")
+
+
+def floating_ip(given: Body) -> tuple[Ip, Ip | None]:
+    """Read the floating IP that a server is to have, and the fixed address that is meant, if one is; raises Invalid."""
+    fixed = _ip(given, "fixed_address") if given.has("fixed_address") else None
+    return _ip(given, "address"), fixed
 
 
 def _id(given: Body, key: str) -> str | None:

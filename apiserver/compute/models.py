@@ -17,6 +17,7 @@ ACTION_FAULTS = {
     409: "The server's state does not allow it now",
     501: "The action is not served yet",
 }
+FLOATING_IP_FAULTS = {**CHANGE_FAULTS, 409: "None is left, or the server's state does not allow it now"}
 KEEP_FAULTS = {**CHANGE_FAULTS, 403: "For admins only", 409: "There is one already"}
 CREATE_FAULTS = {
     400: "The body can't be meant, or names what there is not",
@@ -377,6 +378,21 @@ _HYPERVISOR = Model(
     },
 )
 HYPERVISORS = Model("Hypervisors", {"hypervisors": fields.List(fields.Nested(_HYPERVISOR))})
+_FLOATING_IP = Model(
+    "ComputeFloatingIpBody",
+    {
+        "id": fields.String,
+        "ip": fields.String,
+        "pool": fields.String,
+        "fixed_ip": fields.String,
+        "instance_id": fields.String,
+    },
+)
+FLOATING_IP = Model("ComputeFloatingIp", {"floating_ip": fields.Nested(_FLOATING_IP)})
+FLOATING_IPS = Model("ComputeFloatingIps", {"floating_ips": fields.List(fields.Nested(_FLOATING_IP))})
+NEW_FLOATING_IP = Model("NewComputeFloatingIp", {"pool": fields.String(description="An external network")})
+_FLOATING_IP_POOL = Model("FloatingIpPool", {"name": fields.String})
+FLOATING_IP_POOLS = Model("FloatingIpPools", {"floating_ip_pools": fields.List(fields.Nested(_FLOATING_IP_POOL))})
 _NUMBERS = Model("Numbers", {"*": fields.Wildcard(fields.Integer)})
 _LIMITS = Model("LimitsBody", {"rate": fields.List(fields.Raw), "absolute": fields.Nested(_NUMBERS)})
 LIMITS = Model("Limits", {"limits": fields.Nested(_LIMITS)})

@@ -20,13 +20,13 @@ _COUNTED = {
     "instances": Counted.INSTANCES,
     "cores": Counted.CORES,
     "ram": Counted.RAM,
+    "floating_ips": Counted.FLOATING_IPS,
     "security_groups": Counted.SECURITY_GROUPS,
     "security_group_rules": Counted.SECURITY_GROUP_RULES,
 }
 #: what clients expect to find in a quota set although nothing here counts it
 _UNCOUNTED = {
     "fixed_ips": -1,
-    "floating_ips": -1,
     "injected_file_content_bytes": guests.FILE_SIZE,
     "injected_file_path_bytes": 255,
     "injected_files": guests.MOST_FILES,
@@ -60,8 +60,8 @@ class Limits(Resource):
             "maxSecurityGroups": found[Counted.SECURITY_GROUPS].limit,
             "maxSecurityGroupRules": found[Counted.SECURITY_GROUP_RULES].limit,
             "totalSecurityGroupsUsed": found[Counted.SECURITY_GROUPS].used,
-            "maxTotalFloatingIps": -1,
-            "totalFloatingIpsUsed": 0,
+            "maxTotalFloatingIps": found[Counted.FLOATING_IPS].limit,
+            "totalFloatingIpsUsed": found[Counted.FLOATING_IPS].used,
             "maxServerGroups": server_groups.MOST,
             "maxServerGroupMembers": -1,
             "totalServerGroupsUsed": server_groups.used(self.cloud, project_id),

@@ -98,7 +98,9 @@ def addresses(instance: Instance, shown: Sequence[Shown], *, extended: bool = Fa
     """
     found: dict[str, list[Document]] = {}
     for each in shown:
-        found.setdefault(each.network, []).append(_address(each.ip, each.mac, extended=extended))
+        found.setdefault(each.network, []).append(
+            _address(each.ip, each.mac, extended=extended, floating=each.floating)
+        )
     if not shown:
         for nic in instance.nics:
             if nic.get("ip"):
@@ -107,10 +109,10 @@ def addresses(instance: Instance, shown: Sequence[Shown], *, extended: bool = Fa
     return found
 
 
-def _address(ip: str, mac: str | None, *, extended: bool) -> Document:
+def _address(ip: str, mac: str | None, *, extended: bool, floating: bool = False) -> Document:
     address: Document = {"version": 6 if ":" in ip else 4, "addr": ip}
     if extended:
-        address |= {"OS-EXT-IPS:type": "fixed", "OS-EXT-IPS-MAC:mac_addr": mac}
+        address |= {"OS-EXT-IPS:type": "floating" if floating else "fixed", "OS-EXT-IPS-MAC:mac_addr": mac}
     return address
 
 

@@ -10,6 +10,7 @@ from typing import TypeVar
 from apiserver.validation import Body
 from cloud import security_groups
 from cloud.addresses import Cidr, Ip
+from cloud.floating_ips import FloatingChange, FloatingSpec, Target
 from cloud.networks import NetworkChange, NetworkSpec
 from cloud.ports import FixedIp, PortChange, PortSpec
 from cloud.subnets import Pool, Route, SubnetChange, SubnetSpec
@@ -45,6 +46,14 @@ _PORT_NEUTRAL: dict[str, tuple[object, ...]] = {
     "qos_policy_id": (None,),
     "device_id": ("", None),
     "device_owner": ("", None),
+}
+
+
+_FLOATING_NEUTRAL: dict[str, tuple[object, ...]] = {
+    "router_id": (None,),
+    "qos_policy_id": (None,),
+    "dns_name": ("", None),
+    "dns_domain": ("", None),
 }
 
 
@@ -196,6 +205,54 @@ def port_change(body: Body) -> PortChange:
         groups=_groups(given),
         firewalled=_maybe_flag(given, "port_security_enabled"),
     )
+
+
+def floating_ip(body: Body, *, project_id: str) -> FloatingSpec:
+    """Read a new floating IP of a project; raises Invalid."""
+    given = body.nested("floatingip")
+    given.only(
+        "floating_network_id",
+        "subnet_id",
+        "floating_ip_address",
+        "port_id",
+        "fixed_ip_address",
+        "description",
+        "project_id",
+        "tenant_id",
+        *_FLOATING_NEUTRAL,
+    )
+    _refuse(given, _FLOATING_NEUTRAL)
+    for key in ("project_id", "tenant_id"):
+        if given.has(key) and given.text(key, longest=64) not in ("", project_id):
+            raise Invalid(f"floatingip.{key}: it is taken for the project that the token is for")
+    return FloatingSpec(
+        network_id=given.text("floating_network_id", longest=36, shortest=1),
+        subnet_id=given.maybe_text("subnet_id", longest=36, shortest=1),
+        ip=_maybe_ip(given, "floating_ip_address"),
+        target=_target(given),
+        description=given.maybe_text("description") or "",
+    )
+
+
+def floating_ip_change(body: Body) -> FloatingChange:
+    """Read a change of a floating IP, where a port that is null says that it is to have none; raises Invalid."""
+    given = body.nested("floatingip")
+    given.only("port_id", "fixed_ip_address", "description", *_FLOATING_NEUTRAL)
+    _refuse(given, _FLOATING_NEUTRAL)
+    return FloatingChange(
+        description=given.maybe_text("description"),
+        associates="port_id" in given.keys(),  # noqa: SIM118  # a body is no dict
+        target=_target(given),
+    )
+
+
+def _target(given: Body) -> Target | None:
+    port_id, ip = given.maybe_text("port_id", longest=36, shortest=1), _maybe_ip(given, "fixed_ip_address")
+    if port_id is not None:
+        return Target(port_id, ip)
+    if ip is not None:
+        raise Invalid("floatingip.fixed_ip_address: it takes the port_id that has it")
+    return None
 
 
 def _groups(given: Body) -> tuple[str, ...] | None:

@@ -126,6 +126,37 @@ PORTS = Model("Ports", {"ports": fields.List(fields.Nested(_PORT))})
 _NEW_PORT = Model("NewPortBody", _PORT_WORDS)
 NEW_PORT = Model("NewPort", {"port": fields.Nested(_NEW_PORT, required=True)})
 
+_FLOATING_IP_WORDS = {
+    "port_id": fields.String(description="A port of the server that has it, or is to have it"),
+    "fixed_ip_address": fields.String(description="An address of that port"),
+    "description": fields.String,
+}
+_NEW_FLOATING_IP_WORDS = {
+    "floating_network_id": fields.String(description="An external network"),
+    "subnet_id": fields.String(description="One of its subnets"),
+    "floating_ip_address": fields.String,
+    **_FLOATING_IP_WORDS,
+}
+_FLOATING_IP = Model(
+    "FloatingIpBody",
+    {
+        "id": fields.String,
+        "project_id": fields.String,
+        "floating_network_id": fields.String,
+        "floating_ip_address": fields.String,
+        **_FLOATING_IP_WORDS,
+        "port_details": fields.Raw,
+        "router_id": fields.String(description="null: there are no routers"),
+        "status": fields.String(enum=["ACTIVE", "DOWN"]),
+        **_TIMES,
+    },
+)
+FLOATING_IP = Model("FloatingIp", {"floatingip": fields.Nested(_FLOATING_IP)})
+FLOATING_IPS = Model("FloatingIps", {"floatingips": fields.List(fields.Nested(_FLOATING_IP))})
+_NEW_FLOATING_IP = Model("NewFloatingIpBody", _NEW_FLOATING_IP_WORDS)
+NEW_FLOATING_IP = Model("NewFloatingIp", {"floatingip": fields.Nested(_NEW_FLOATING_IP, required=True)})
+_FLOATING_IP_CHANGE = Model("FloatingIpChangeBody", _FLOATING_IP_WORDS)
+FLOATING_IP_CHANGE = Model("FloatingIpChange", {"floatingip": fields.Nested(_FLOATING_IP_CHANGE, required=True)})
 _RULE_WORDS = {
     "security_group_id": fields.String,
     "direction": fields.String(enum=["ingress", "egress"]),
@@ -172,6 +203,7 @@ _QUOTA = Model(
         "port": fields.Integer(description="Ports, those of its servers among them; -1: any"),
         "security_group": fields.Integer(description="Security groups; -1: any"),
         "security_group_rule": fields.Integer(description="Rules of all its security groups; -1: any"),
+        "floatingip": fields.Integer(description="Floating IPs; -1: any"),
     },
 )
 QUOTA = Model("NetworkQuota", {"quota": fields.Nested(_QUOTA, required=True)})
@@ -207,4 +239,11 @@ ALL = (
     PORTS,
     _NEW_PORT,
     NEW_PORT,
+    _FLOATING_IP,
+    FLOATING_IP,
+    FLOATING_IPS,
+    _NEW_FLOATING_IP,
+    NEW_FLOATING_IP,
+    _FLOATING_IP_CHANGE,
+    FLOATING_IP_CHANGE,
 )

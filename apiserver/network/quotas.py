@@ -13,6 +13,7 @@ from common.errors import Invalid
 from db.quotas import Resource as Counted
 
 _COUNTED = {
+    "floatingip": Counted.FLOATING_IPS,
     "network": Counted.NETWORKS,
     "port": Counted.PORTS,
     "security_group": Counted.SECURITY_GROUPS,
@@ -20,7 +21,6 @@ _COUNTED = {
 }
 #: what clients expect to find in a quota although nothing here counts it
 _UNCOUNTED = (
-    "floatingip",
     "rbac_policy",
     "router",
     "subnet",

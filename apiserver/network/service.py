@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from apiserver.network import (
+    floating_ips,
     models,
     networks,
     ports,
@@ -40,7 +41,8 @@ SERVICE = Service(
         Route("/v2.0/quotas/<project_id>/details", quotas.QuotaDetails),
         Route("/v2.0/quotas/<project_id>/details.json", quotas.QuotaDetails),
         Route("/v2.0/quotas/<project_id>/default", quotas.DefaultQuota),
-        Route("/v2.0/floatingips", surroundings.FloatingIps),
+        Route("/v2.0/floatingips", floating_ips.FloatingIps),
+        Route("/v2.0/floatingips/<floating_id>", floating_ips.OneFloatingIp),
         Route("/v2.0/routers", surroundings.Routers),
     ),
     models=models.ALL,

@@ -7,7 +7,7 @@ import flask
 from apiserver import answers, docs
 from apiserver.network import models
 from apiserver.network.resource import Document, Resource
-from common.errors import NotFound
+from common.errors import Invalid, NotFound
 
 _UPDATED = "2026-01-01T00:00:00Z"
 #: extensions of the Network API that are served, by alias
@@ -25,6 +25,10 @@ EXTENSIONS = {
     "quotas": ("Quota management support", "The quotas of projects can be read and changed"),
     "quota_details": ("Quota details management support", "How much of the quotas is used can be read"),
     "project-id": ("project_id field enabled", "Resources have project_id"),
+    "fip-port-details": (
+        "Floating IP Port Details Extension",
+        "Floating IPs tell of the port that was named",
+    ),
     "standard-attr-timestamp": ("Resource timestamps", "Resources have created_at and updated_at"),
     "standard-attr-description": ("standard-attr-description", "Resources have a description"),
 }
@@ -60,17 +64,6 @@ class _Nothing(Resource):
         return answers.json({self.key: []})
 
 
-class FloatingIps(_Nothing):
-    """Addresses that move between servers."""
-
-    key = "floatingips"
-
-    @docs.operation(faults={401: "No valid token"})
-    def get(self) -> flask.Response:
-        """List floating IPs: there are none so far."""
-        return self._none()
-
-
 class Routers(_Nothing):
     """Routers between networks."""
 
@@ -78,8 +71,17 @@ class Routers(_Nothing):
 
     @docs.operation(faults={401: "No valid token"})
     def get(self) -> flask.Response:
-        """List routers: there are none so far."""
+        """List routers: there are none, networks are flat."""
         return self._none()
+
+    @docs.operation(faults={400: "There are no routers", 401: "No valid token"})
+    def post(self) -> flask.Response:
+        """Refuse to make a router, and say what is to be used instead."""
+        self.caller  # noqa: B018  # a stranger is told that first
+        raise Invalid(
+            "routers: there are none; networks are flat, and nothing is translated between them. A server reaches the "
+            "outside world by an interface in an external network: give it one there, or a floating IP"
+        )
 
 
 def _extension(alias: str) -> Document:

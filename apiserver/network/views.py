@@ -8,7 +8,9 @@ from cloud.networks import NetworkView
 from cloud.ports import PortView
 from cloud.security_groups import GroupView
 from db import security_groups
+from db.floating_ips import FloatingView
 from db.networks import Subnet
+from db.ports import Port
 from db.security_groups import Rule
 
 
@@ -86,7 +88,7 @@ def port(view: PortView) -> Document:
         "admin_state_up": row.enabled,
         "status": "ACTIVE" if row.instance_id is not None else "DOWN",
         "device_id": row.instance_id or "",
-        "device_owner": "compute:nova" if row.instance_id is not None else "",
+        "device_owner": _owner(row),
         "fixed_ips": [{"subnet_id": each.subnet_id, "ip_address": each.ip} for each in view.addresses],
         "allowed_address_pairs": [],
         "extra_dhcp_opts": [],
@@ -141,3 +143,46 @@ def security_group_rule(row: Rule) -> Document:
         "created_at": times.zoned(row.created_at),
         "updated_at": times.zoned(row.created_at),
     }
+
+
+def floating_ip(view: FloatingView) -> Document:
+    """A floating IP; it is associated while a server has the port that carries it."""
+    row, fixed = view.floating, view.fixed
+    return {
+        "id": row.id,
+        "description": row.description,
+        "project_id": row.project_id,
+        "tenant_id": row.project_id,
+        "floating_network_id": view.port.network_id,
+        "floating_ip_address": view.address.ip,
+        "port_id": fixed.id if fixed is not None else None,
+        "fixed_ip_address": row.fixed_ip if fixed is not None else None,
+        "port_details": _details(fixed) if fixed is not None else None,
+        "router_id": None,
+        "status": "ACTIVE" if view.port.instance_id is not None else "DOWN",
+        "qos_policy_id": None,
+        "dns_domain": "",
+        "dns_name": "",
+        "tags": [],
+        "revision_number": 0,
+        "created_at": times.zoned(row.created_at),
+        "updated_at": times.zoned(row.updated_at),
+    }
+
+
+def _details(row: Port) -> Document:
+    return {
+        "name": row.name,
+        "network_id": row.network_id,
+        "mac_address": row.mac,
+        "admin_state_up": row.enabled,
+        "status": "ACTIVE" if row.instance_id is not None else "DOWN",
+        "device_id": row.instance_id or "",
+        "device_owner": _owner(row),
+    }
+
+
+def _owner(row: Port) -> str:
+    if row.floating:
+        return "network:floatingip"
+    return "compute:nova" if row.instance_id is not None else ""

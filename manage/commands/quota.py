@@ -22,6 +22,7 @@ _WHAT = {
     Resource.CORES: "vCPUs",
     Resource.RAM: "MiB of memory",
     Resource.NETWORKS: "networks of its own",
+    Resource.FLOATING_IPS: "floating IPs",
     Resource.PORTS: "ports, those of its servers among them",
     Resource.SECURITY_GROUPS: "security groups",
     Resource.SECURITY_GROUP_RULES: "rules of its security groups",

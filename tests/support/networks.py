@@ -27,10 +27,16 @@ def operator() -> Caller:
 
 
 def add(
-    cloud: Cloud, *cidrs: str, name: str = "public", shared: bool = True, is_default: bool = False, link: str = "br0"
+    cloud: Cloud,
+    *cidrs: str,
+    name: str = "public",
+    shared: bool = True,
+    external: bool = False,
+    is_default: bool = False,
+    link: str = "br0",
 ) -> str:
     """Make a network with these subnets; IPv6 ones are for guests that make their own addresses."""
-    spec = NetworkSpec(name=name, shared=shared, is_default=is_default, link=link)
+    spec = NetworkSpec(name=name, shared=shared, external=external, is_default=is_default, link=link)
     (network,) = (view.network for view in networks.create(cloud, operator(), [spec]))
     for cidr in cidrs:
         add_subnet(cloud, network.id, cidr)

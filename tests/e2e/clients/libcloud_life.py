@@ -48,6 +48,8 @@ class Life:
         self._note(node)
         if self._version == "2.0":
             self._see_what_2_adds()
+        else:
+            self._keep_an_address(node)
         self._be_refused()
 
         assert driver.destroy_node(node)
@@ -93,6 +95,21 @@ class Life:
         driver = self._driver
         assert driver.ex_set_metadata(node, {"tier": "front"}) == driver.ex_get_metadata(node) == {"tier": "front"}
         assert driver.ex_set_server_name(node, f"{self._name}-renamed").name == f"{self._name}-renamed"
+
+    def _keep_an_address(self, node: Node) -> None:
+        driver = self._driver
+        (pool, *_) = driver.ex_list_floating_ip_pools()
+        made = pool.create_floating_ip()
+        assert driver.ex_attach_floating_ip_to_node(node, made)
+        self._wait(node, "active")
+        having = driver.ex_get_node_details(node.id)
+        assert made.ip_address in [*having.public_ips, *having.private_ips]
+        assert driver.ex_get_floating_ip(made.ip_address).node_id == node.id
+        assert driver.ex_detach_floating_ip_from_node(node, made)
+        self._wait(node, "active")
+        assert driver.ex_get_floating_ip(made.ip_address).node_id is None
+        assert driver.ex_delete_floating_ip(made)
+        assert made.ip_address not in [each.ip_address for each in driver.ex_list_floating_ips()]
 
     def _see_what_2_adds(self) -> None:
         driver = self._driver

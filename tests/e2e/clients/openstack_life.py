@@ -109,6 +109,7 @@ def _live(user: Shell, folder: Path) -> None:
     _resize(user)
     user.run("server", "rebuild", "--image", "debian-12", "--wait", "osc-1")
     _change_networks(user)
+    _keep_an_address(user)
     _let_in(user, create)
     _note(user)
     _lock(user)
@@ -185,6 +186,32 @@ def _change_networks(user: Shell) -> None:
     eventually(lambda: _addresses(user, "osc-back") == [], "the address is gone")
     _rest(user)
     user.run("network", "delete", "osc-back")
+
+
+def _keep_an_address(user: Shell) -> None:
+    (pool, *_) = (network["Name"] for network in user.read("network", "list", "--external"))
+    made = user.read("floating", "ip", "create", "--description", "osc", pool)
+    ip = made["floating_ip_address"]
+    assert ip in {each["Floating IP Address"] for each in user.read("floating", "ip", "list")}
+    user.run("server", "add", "floating", "ip", "osc-1", ip)
+    _rest(user)
+    named = user.read("floating", "ip", "show", ip)["port_id"]
+    assert named in {port["ID"] for port in user.read("port", "list", "--server", "osc-1")}
+    assert ip in _addresses(user, pool)
+    user.run("server", "remove", "floating", "ip", "osc-1", ip)
+    eventually(lambda: user.read("floating", "ip", "show", ip)["port_id"] is None, "the address is the project's again")
+
+    _rest(user)
+    user.run("floating", "ip", "set", "--port", named, ip)
+    _rest(user)
+    assert user.read("floating", "ip", "show", ip)["status"] == "ACTIVE"
+    user.run("floating", "ip", "unset", "--port", ip)
+    eventually(lambda: user.read("floating", "ip", "show", ip)["status"] == "DOWN", "the address is detached")
+    _rest(user)
+    assert ip not in _addresses(user, pool)
+    user.run("floating", "ip", "delete", ip)
+    assert made["id"] not in {each["ID"] for each in user.read("floating", "ip", "list")}
+    assert "floating IP" in user.fail("router", "create", "osc-router")
 
 
 def _let_in(user: Shell, create: list[str]) -> None:

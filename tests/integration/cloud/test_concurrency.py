@@ -10,13 +10,16 @@ from functools import partial
 
 import pytest
 
-from cloud import addresses, events, instances, ports, quotas, segments
+from cloud import addresses, events, floating_ips, instances, interfaces, ports, quotas, segments
 from cloud import networks as cloud_networks
+from cloud.floating_ips import FloatingChange, FloatingSpec, Target
 from cloud.networks import NetworkSpec
 from common import messages
-from common.errors import Conflict, NotFound, QuotaExceeded
+from common.errors import Busy, Conflict, NotFound, QuotaExceeded
 from common.jobs import JobStatus
+from db import address_history
 from db.backends import Backend
+from db.floating_ips import Filter as FloatingFilter
 from db.instances import Filter, State
 from db.networks import POOLED, Kind
 from db.networks import Filter as NetworkFilter
@@ -244,3 +247,64 @@ def test_sixteen_projects_at_once_never_get_one_segment_twice(postgres_world: Wo
     assert raised == []
     assert segments.count(world.cloud) == (24, 24)
     assert quotas.audit(world.cloud) == []
+
+
+def test_one_floating_ip_for_many_servers_at_once_is_one_servers(postgres_world: World) -> None:
+    """Associating, disassociating and deleting, of one and the same, while servers with it are deleted."""
+    world = postgres_world
+    raise_limit(world)
+    networks.add(world.cloud, "10.0.0.0/24", name="inside", is_default=True)
+    outside = networks.add(world.cloud, "203.0.113.0/27", name="outside", external=True)
+    servers = [world.active(f"web{number}") for number in range(6)]
+    targets = [Target(interfaces.page(world.cloud, world.caller, one)[0].view.port.id) for one in servers]
+
+    def associate(floating: str, target: Target | None) -> None:
+        change = FloatingChange(associates=True, target=target)
+        floating_ips.update(world.cloud, world.fresh(), floating, change)
+
+    for _ in range(4):
+        floating = floating_ips.create(world.cloud, world.fresh(), FloatingSpec(outside)).floating.id
+        raised = together([partial(associate, floating, target) for target in targets])
+        assert len(raised) == len(targets) - 1
+        assert {type(err) for err in raised} <= {Conflict, Busy}
+        having = floating_ips.get(world.cloud, world.caller, floating).port.instance_id
+        assert having is not None
+        while any(job.finished_at is None for job in world.jobs(having)):
+            world.finish(having)
+        calls: list[Callable[[], object]] = [partial(associate, floating, None)] * 3
+        calls += [partial(associate, floating, target) for target in targets]
+        calls += [partial(floating_ips.delete, world.cloud, world.fresh(), floating)] * 3
+        assert {type(err) for err in together(calls)} <= {Conflict, Busy, NotFound}
+        while any(job.finished_at is None for job in world.jobs(having)):
+            world.finish(having)
+    assert floating_ips.page(world.cloud, world.caller, FloatingFilter(), limit=9) == []
+    assert quotas.audit(world.cloud) == []
+
+
+def test_floating_ips_given_back_and_associated_at_once_while_their_servers_go(postgres_world: World) -> None:
+    world = postgres_world
+    raise_limit(world)
+    networks.add(world.cloud, "10.0.0.0/24", name="inside", is_default=True)
+    outside = networks.add(world.cloud, "203.0.113.0/27", name="outside", external=True)
+    servers = [world.active(f"web{number}") for number in range(6)]
+    targets = [Target(interfaces.page(world.cloud, world.caller, one)[0].view.port.id) for one in servers]
+    loose = [floating_ips.create(world.cloud, world.fresh(), FloatingSpec(outside)).floating.id for _ in range(6)]
+    calls: list[Callable[[], object]] = []
+    for floating, target, server in zip(loose, targets, servers, strict=True):
+        change = FloatingChange(associates=True, target=target)
+        calls.append(partial(floating_ips.update, world.cloud, world.fresh(), floating, change))
+        calls.append(partial(floating_ips.delete, world.cloud, world.fresh(), floating))
+        calls.append(partial(instances.delete, world.cloud, world.fresh(), server))
+        calls.append(partial(floating_ips.create, world.cloud, world.fresh(), FloatingSpec(outside)))
+    raised = together(calls)
+    assert {type(err) for err in raised} <= {Conflict, Busy, NotFound}
+    for server in servers:
+        while any(job.finished_at is None for job in world.jobs(server)):
+            world.finish(server)
+    left = floating_ips.page(world.cloud, world.caller, FloatingFilter(), limit=100)
+    assert [view.port.instance_id for view in left] == [None] * len(left)
+    assert len({view.address.ip for view in left}) == len(left) >= 6
+    assert quotas.audit(world.cloud) == []
+    with world.cloud.sessions.read() as db:
+        for view in left:
+            assert address_history.page(db, view.address.ip, limit=1)[0].until is None

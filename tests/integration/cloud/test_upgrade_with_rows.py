@@ -12,6 +12,7 @@ from alembic import command
 
 from common import config
 from db import schema
+from db.address_history import Holding
 from db.sessions import Sessions
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -74,6 +75,35 @@ def test_ports_from_before_security_groups_stay_open_and_are_counted(url: str) -
         query = "SELECT name FROM security_groups ORDER BY id"
         ready_made = ["firewall-disabled", "firewall-enabled", "firewall-protected"]
         assert db.execute(sa.text(query)).scalars().all() == ready_made
+    sessions.close()
+
+
+def test_addresses_that_are_held_are_in_the_history_after_the_upgrade(url: str) -> None:
+    sessions = Sessions(config.Database(url=url))
+    schema.upgrade(sessions.engine, revision="0018")
+    metadata = sa.MetaData()
+    metadata.reflect(sessions.engine)
+    tables = metadata.tables
+    later = NOW.replace(day=30)
+    with sessions.begin() as db:
+        db.execute(_row(tables["projects"], id="p", name="p"))
+        network = {"project_id": None, "mode": "bridged"}
+        db.execute(_row(tables["networks"], id="n", **network))
+        db.execute(_row(tables["subnets"], id="s", network_id="n", version=4))
+        for port, owned in (("a", True), ("b", False)):
+            wanted = {"network_id": "n", "project_id": "p", "mac": port, "owned": owned, "created_at": later}
+            db.execute(_row(tables["ports"], id=port, **wanted))
+            db.execute(_row(tables["addresses"], subnet_id="s", number=port, ip=f"ip-{port}", port_id=port))
+
+    schema.upgrade(sessions.engine)
+
+    with sessions.read() as db:
+        found = {row.port_id: row for row in db.scalars(sa.select(Holding))}
+        carrying = db.execute(sa.text("SELECT count(*) FROM ports WHERE floating")).scalar()
+    assert {port: (row.ip, row.network_id, row.project_id, row.until) for port, row in found.items()} == {
+        port: (f"ip-{port}", "n", "p", None) for port in ("a", "b")
+    }
+    assert (found["a"].since, found["b"].since, carrying) == (later, NOW, 0)
     sessions.close()
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from cloud import (
     flavors,
+    floating_ips,
     instances,
     migrations,
     nodes,
@@ -18,7 +19,9 @@ from cloud import (
     usage,
 )
 from cloud.context import Caller
+from cloud.floating_ips import FloatingSpec
 from cloud.security_groups import GroupSpec
+from db.floating_ips import Filter as FloatingFilter
 from db.instances import Filter, Instance
 from db.jobs import MoveFilter
 from db.ports import Filter as PortFilter
@@ -51,6 +54,7 @@ LISTS: dict[str, tuple[Callable[[World, Caller], object], int]] = {
         ),
         1,
     ),
+    "floating IPs": (lambda world, who: floating_ips.page(world.cloud, who, FloatingFilter(), limit=100), 1),
     "security groups": (
         lambda world, who: security_groups.page(world.cloud, who, GroupFilter(), limit=100),
         3,
@@ -67,7 +71,9 @@ LISTS: dict[str, tuple[Callable[[World, Caller], object], int]] = {
 
 
 def more(world: World, first: int, last: int) -> None:
+    outside = networks.add(world.cloud, "203.0.113.0/28", external=True, is_default=True)
     for number in range(first, last):
+        floating_ips.create(world.cloud, world.fresh(), FloatingSpec(outside))
         flavors.add(world.cloud, flavors.FlavorSpec(id=f"f{number}", name=f"f{number}", vcpus=1, ram=1, disk=1))
         server_groups.create(world.cloud, world.fresh(), name="g", policy_of=Policy.AFFINITY)
         world.create_one()

@@ -7,9 +7,11 @@ import re
 
 import pytest
 
+from cloud import guest_network, instances, nic_tags, nics, segments
 from cloud import networks as cloud_networks
-from cloud import nic_tags, nics, segments
+from cloud.instances import CreateSpec
 from cloud.networks import NetworkSpec
+from cloud.ports import Interface, Interfaces
 from common import bindings
 from db import ports
 from db.networks import Kind, Subnet
@@ -152,6 +154,67 @@ def test_a_nic_without_tags_may_use_the_address_that_ganeti_knows(world: World) 
 )
 def test_other_instances_of_the_cluster_are_left_alone(tap: str, instance: str, ours: bool) -> None:
     assert kvm_network.is_ours({"INTERFACE": tap, "INSTANCE": instance}, kvm_network.Node()) is ours
+
+
+def ways(world: World, instance_id: str) -> list[str]:
+    """The gateways that an instance's guest is told."""
+    return [tag.rpartition(":gw4:")[2] for tag in tags(world, instance_id) if ":gw4:" in tag]
+
+
+@pytest.fixture
+def three(world: World) -> dict[str, str]:
+    """Three networks with a gateway each, by name; two are external."""
+    return {
+        name: networks.add(world.cloud, f"10.0.{number}.0/24", name=name, external=name != "inside")
+        for number, name in enumerate(("inside", "outside", "beyond"))
+    }
+
+
+@pytest.mark.parametrize(
+    ("order", "gateway"),
+    [
+        (["inside"], "10.0.0.1"),
+        (["inside", "outside"], "10.0.1.1"),
+        (["outside", "inside"], "10.0.1.1"),
+        (["inside", "beyond", "outside"], "10.0.2.1"),
+    ],
+)
+def test_the_way_out_is_by_the_first_external_network_or_else_by_the_first(
+    world: World, three: dict[str, str], order: list[str], gateway: str
+) -> None:
+    made = in_networks(world, [three[name] for name in order])
+    assert ways(world, made) == [gateway]
+    with world.cloud.sessions.read() as db:
+        told = guest_network.config(ports.places(db, [made])[made])
+    assert told is not None
+    routes = [route for each in told["ethernets"].values() for route in each.get("routes", ())]
+    assert routes == [{"to": "0.0.0.0/0", "via": gateway}]
+
+
+@pytest.mark.parametrize(
+    ("order", "told"), [(["inside", "outside"], True), (["outside", "beyond"], True), (["outside", "inside"], False)]
+)
+def test_an_external_interface_that_comes_later_is_told_its_gateway_too(
+    world: World, three: dict[str, str], order: list[str], told: bool
+) -> None:
+    made = in_networks(world, [three[name] for name in order])
+    with world.cloud.sessions.read() as db:
+        places = ports.places(db, [made])[made]
+    found = nic_tags.of_one(places, places[-1].port.id, hostname="web", firewalls={})
+    assert any(":gw4:" in tag for tag in found) is told
+
+
+def test_a_network_whose_gateway_the_guest_is_not_told_is_no_way_out(world: World, three: dict[str, str]) -> None:
+    with world.cloud.sessions.begin() as db:
+        for row in db.query(Subnet).filter_by(network_id=three["outside"]):
+            row.dhcp = False
+    assert ways(world, in_networks(world, [three["outside"], three["inside"]])) == ["10.0.0.1"]
+
+
+def in_networks(world: World, wanted: list[str]) -> str:
+    interfaces = Interfaces(automatic=False, wanted=tuple(Interface(network_id=each) for each in wanted))
+    spec = CreateSpec(name="web", flavor_id=world.flavor.id, image_id=world.image.id, interfaces=interfaces)
+    return instances.create(world.cloud, world.fresh(), spec)[0].id
 
 
 def test_the_node_is_told_the_mac_prefix_of_a_network_that_is_known_by_it(world: World) -> None:

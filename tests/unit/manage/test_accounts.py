@@ -134,6 +134,7 @@ def test_limits_are_set_one_by_one(operator: Operator) -> None:
         {"resource": "cores", "limit": -1, "used": 0},
         {"resource": "ram", "limit": 51200, "used": 0},
         {"resource": "networks", "limit": 10, "used": 0},
+        {"resource": "floating_ips", "limit": 50, "used": 0},
         {"resource": "ports", "limit": 500, "used": 0},
         {"resource": "security_groups", "limit": 4, "used": 0},
         {"resource": "security_group_rules", "limit": 100, "used": 0},
