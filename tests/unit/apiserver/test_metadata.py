@@ -95,7 +95,7 @@ def test_the_signature_of_another_id_or_secret_opens_nothing(node: Asking, serve
     assert ask(node, **signed(server, "another")).status_code == 403
 
 
-@pytest.mark.parametrize("instance_id", [names.new_id(), "syros-1", "é", "../..", "'; --"])
+@pytest.mark.parametrize("instance_id", ["f8b0c3a3-889c-425b-99f4-ed180e19d176", "syros-1", "é", "../..", "'; --"])
 def test_an_unknown_id_is_not_found_even_when_it_is_signed(node: Asking, world: World, instance_id: str) -> None:
     assert ask(node, **signed(instance_id)).status_code == 404
 
