@@ -16,12 +16,15 @@ _MODULES = ("virtio_pci", "virtio_blk", "virtio_net", "isofs", "nls_utf8")
 _LEASE = r"""#!/bin/sh
 [ "$1" = bound ] || [ "$1" = renew ] || exit 0
 ip address add "$ip/$mask" dev "$interface"
-[ -z "$router" ] || ip route add default via "$router"
 set -- $staticroutes
 while [ $# -ge 2 ]; do
-    [ "$2" != 0.0.0.0 ] || ip route add "$1" dev "$interface"
+    case "$2" in
+    0.0.0.0) ip route add "$1" dev "$interface" ;;
+    *) ip route add "$1" via "$2" ;;
+    esac
     shift 2
 done
+[ -z "$router" ] || ip route add default via "$router" 2>/dev/null
 echo "lease-$interface $ip/$mask $router $hostname $dns" > "/lease.$interface"
 """
 

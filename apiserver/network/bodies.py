@@ -207,8 +207,8 @@ def port_change(body: Body) -> PortChange:
     )
 
 
-def floating_ip(body: Body, *, project_id: str) -> FloatingSpec:
-    """Read a new floating IP of a project; raises Invalid."""
+def floating_ip(body: Body) -> FloatingSpec:
+    """Read a new floating IP; raises Invalid."""
     given = body.nested("floatingip")
     given.only(
         "floating_network_id",
@@ -222,9 +222,6 @@ def floating_ip(body: Body, *, project_id: str) -> FloatingSpec:
         *_FLOATING_NEUTRAL,
     )
     _refuse(given, _FLOATING_NEUTRAL)
-    for key in ("project_id", "tenant_id"):
-        if given.has(key) and given.text(key, longest=64) not in ("", project_id):
-            raise Invalid(f"floatingip.{key}: it is taken for the project that the token is for")
     return FloatingSpec(
         network_id=given.text("floating_network_id", longest=36, shortest=1),
         subnet_id=given.maybe_text("subnet_id", longest=36, shortest=1),

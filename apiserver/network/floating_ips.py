@@ -40,9 +40,9 @@ class FloatingIps(Resource):
     @docs.operation(body=models.NEW_FLOATING_IP, gives=models.FLOATING_IP, status=201, faults=models.CHANGE_FAULTS)
     def post(self) -> flask.Response:
         """Take an address of an external network; with `port_id`, begin to give it to that port's server."""
-        caller = self.caller
-        spec = bodies.floating_ip(self.body(), project_id=caller.project_id)
-        made = floating_ips.create(self.cloud, caller, spec)
+        given = self.body()
+        spec = bodies.floating_ip(given)
+        made = floating_ips.create(self.cloud, self.acting(given, "floatingip"), spec)
         return answers.json({"floatingip": views.floating_ip(made)}, 201)
 
     def _wanted(self) -> Filter | None:

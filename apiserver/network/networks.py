@@ -54,8 +54,10 @@ class Networks(_Networks):
     @docs.operation(body=models.NEW_NETWORK, gives=models.NETWORK, status=201, faults=models.CHANGE_FAULTS)
     def post(self) -> flask.Response:
         """Make a network, or several by `networks`: the project's own, or for operators, of a bridge on the nodes."""
-        specs, at_once = bodies.several(self.body(), "network", "networks", bodies.network)
-        made = [self.view(each) for each in networks.create(self.cloud, self.caller, specs)]
+        given = self.body()
+        specs, at_once = bodies.several(given, "network", "networks", bodies.network)
+        caller = self.acting(given, "network", "networks")
+        made = [self.view(each) for each in networks.create(self.cloud, caller, specs)]
         return answers.json({"networks": made} if at_once else {"network": made[0]}, 201)
 
 

@@ -45,8 +45,10 @@ class Ports(Resource):
     @docs.operation(body=models.NEW_PORT, gives=models.PORT, status=201, faults=models.CHANGE_FAULTS)
     def post(self) -> flask.Response:
         """Make a port, or several by `ports`, for servers that are created later."""
-        specs, at_once = bodies.several(self.body(), "port", "ports", bodies.port)
-        made = [views.port(each) for each in ports.create(self.cloud, self.caller, specs)]
+        given = self.body()
+        specs, at_once = bodies.several(given, "port", "ports", bodies.port)
+        caller = self.acting(given, "port", "ports")
+        made = [views.port(each) for each in ports.create(self.cloud, caller, specs)]
         return answers.json({"ports": made} if at_once else {"port": made[0]}, 201)
 
     def _wanted(self) -> Filter:

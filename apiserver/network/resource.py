@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import flask
 
 from apiserver import paging, resource, sorting, validation
-from common.errors import Invalid
+from apiserver.validation import Body
+from cloud import accounts, policy
+from cloud.context import Caller
+from cloud.policy import Operation
+from common.errors import Invalid, NotFound
 from db.sorting import Column, Order
 
 Document = dict[str, object]
 
 _MOST_VALUES = 200
+_OWNERS = ("project_id", "tenant_id")
 
 
 class Resource(resource.Resource):
@@ -35,6 +41,26 @@ class Resource(resource.Resource):
         given = self.texts("project_id", "tenant_id")
         return given[0] if given else None
 
+    def acting(self, given: Body, one: str, many: str | None = None) -> Caller:
+        """Give the caller as of the project that a new thing is to be of: an admin may name another than the token's.
+
+        Raises Forbidden for anybody else, and Invalid for a project that is not there, or for several at once.
+        """
+        own = self.caller.project_id
+        things = [given.raw(one), *_list(given.raw(many) if many is not None else None)]
+        wanted = {_owner(thing) or own for thing in things if isinstance(thing, dict)}
+        if wanted <= {own}:
+            return self.caller
+        policy.require(self.caller, Operation.NETWORK_WRITE_ALL)
+        if len(wanted) > 1:
+            raise Invalid("project_id: one project at a time is expected")
+        try:
+            (project_id,) = wanted
+            project = accounts.project_by_id(self.cloud, validation.check_text(project_id, "project_id", longest=64))
+        except NotFound as err:
+            raise Invalid(f"project_id: {err}") from err
+        return replace(self.caller, project_id=project.id, project_name=project.name)
+
     def orders(self, keys: Mapping[str, Column]) -> tuple[Order, ...]:
         """Read the order that is asked for."""
         return sorting.parse(flask.request.args, keys, descending=False)
@@ -52,3 +78,11 @@ class Resource(resource.Resource):
         """Keep the members that `fields` names, or all where it is not given."""
         wanted = flask.request.args.getlist("fields")
         return {key: value for key, value in item.items() if key in wanted} if wanted else item
+
+
+def _owner(thing: Mapping[str, object]) -> str:
+    return next((str(thing[key]) for key in _OWNERS if thing.get(key)), "")
+
+
+def _list(value: object) -> list[object]:
+    return value if isinstance(value, list) else []

@@ -48,8 +48,10 @@ class SecurityGroups(Resource):
     )
     def post(self) -> flask.Response:
         """Make a security group, or several by `security_groups`: everything is let out, and nothing in."""
-        specs, at_once = bodies.several(self.body(), "security_group", "security_groups", security_group_bodies.group)
-        made = [views.security_group(each) for each in security_groups.create(self.cloud, self.caller, specs)]
+        given = self.body()
+        specs, at_once = bodies.several(given, "security_group", "security_groups", security_group_bodies.group)
+        caller = self.acting(given, "security_group", "security_groups")
+        made = [views.security_group(each) for each in security_groups.create(self.cloud, caller, specs)]
         return answers.json({"security_groups": made} if at_once else {"security_group": made[0]}, 201)
 
 

@@ -47,8 +47,10 @@ class Subnets(Resource):
     @docs.operation(body=models.NEW_SUBNET, gives=models.SUBNET, status=201, faults=models.CHANGE_FAULTS)
     def post(self) -> flask.Response:
         """Make a subnet in a network, or several by `subnets`."""
-        specs, at_once = bodies.several(self.body(), "subnet", "subnets", bodies.subnet)
-        made = [views.subnet(each) for each in subnets.create(self.cloud, self.caller, specs)]
+        given = self.body()
+        specs, at_once = bodies.several(given, "subnet", "subnets", bodies.subnet)
+        caller = self.acting(given, "subnet", "subnets")
+        made = [views.subnet(each) for each in subnets.create(self.cloud, caller, specs)]
         return answers.json({"subnets": made} if at_once else {"subnet": made[0]}, 201)
 
 

@@ -8,6 +8,7 @@ from lab import cloud as lab_cloud
 from lab import linux_guest, process
 from lab.link import SEGMENTS
 from tests.lab import direct_boot
+from tests.lab.network_guests import allow
 from tests.lab.test_cloud import Session
 
 
@@ -21,6 +22,7 @@ def tenant(cloud: lab_cloud.LabCloud) -> Session:
 def test_a_guest_answers_at_the_address_that_the_api_shows_until_it_is_deleted(
     cloud: lab_cloud.LabCloud, tenant: Session
 ) -> None:
+    rule = allow(tenant, protocol="icmp")
     flavor = next(each["id"] for each in tenant.call("GET", "/flavors")["flavors"] if each["name"] == "m1.small")
     image = tenant.call("GET", "/images")["images"][0]["id"]
     spec = {"name": "reachable", "flavorRef": flavor, "imageRef": image}
@@ -33,6 +35,7 @@ def test_a_guest_answers_at_the_address_that_the_api_shows_until_it_is_deleted(
     assert listed.strip() == f"{shown['addr']}|{shown['OS-EXT-IPS-MAC:mac_addr']}|bridged|br0"
     process.wait_until(lambda: _answers(cloud, shown["addr"]), what="the guest answers", timeout=60, every=0.5)
 
+    tenant.call_network("DELETE", f"/security-group-rules/{rule}")
     tenant.call("DELETE", f"/servers/{server}")
     tenant.wait(server, "GONE")
     assert not _answers(cloud, shown["addr"])

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from cloud import accounts, quotas
 from cloud import segments as pools
 from cloud.context import Cloud
 from common.errors import Conflict
+from db.quotas import Resource
 from tests.support import networks
 from tests.unit.apiserver.asking import Asking
 
@@ -397,3 +399,25 @@ def test_what_was_given_back_is_taken_again_last(admin: Asking, segments: list[s
     first, link = taken()
     assert admin.delete(f"{V2}/networks/{first}").status_code == 204
     assert [taken()[1] for _ in segments] == [*segments[1:], link]
+
+
+def test_an_admin_makes_things_for_another_project_and_nobody_else_does(
+    admin: Asking, demo: Asking, cloud: Cloud, public: str, subnet: str
+) -> None:
+    assert subnet
+    project = demo.get(f"{V2}/security-groups?name=default").json["security_groups"][0]["project_id"]
+    made = admin.post(f"{V2}/ports", {"port": {"network_id": public, "project_id": project}}).json["port"]
+    assert made["project_id"] == project
+    assert demo.get(f"{V2}/ports/{made['id']}").status_code == 200
+    assert quotas.standing(cloud, project)[Resource.PORTS].used == 1
+
+    spec = {"name": "theirs", "provider:network_type": "flat", "provider:physical_network": "br9"}
+    theirs = admin.post(f"{V2}/networks", {"networks": [{**spec, "tenant_id": project}]}).json["networks"][0]
+    assert theirs["tenant_id"] == project
+    assert demo.get(f"{V2}/networks/{theirs['id']}").status_code == 200
+
+    other = accounts.add_project(cloud, "other").id
+    refused(demo.post(f"{V2}/ports", {"port": {"network_id": public, "project_id": other}}), 403, "network:write_all")
+    refused(admin.post(f"{V2}/networks", {"network": {**spec, "project_id": "nobody"}}), 400, "project_id")
+    several = [{**spec, "project_id": project}, spec]
+    refused(admin.post(f"{V2}/networks", {"networks": several}), 400, "one project at a time")
