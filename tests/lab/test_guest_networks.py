@@ -65,7 +65,7 @@ def test_guests_have_the_networks_that_the_api_says_and_no_others(
     views: dict[str, dict[str, str]] = {}
 
     # what each was given, whom it reaches, and in whose name it can't speak
-    views["web"] = wait_seen(tenant, web, {"lease-eth0": "10.7.0.10/24 10.7.0.1 web 192.0.2.53"})
+    views["web"] = wait_seen(tenant, web, {"lease-eth0": "10.7.0.10/24  web 192.0.2.53"})
     wanted = {
         "lease-eth0": f"{own[4]}/24 10.7.0.1 worker-1 192.0.2.53",
         "ipv6-eth0": f"{own[6]}/64",
