@@ -148,7 +148,7 @@ def test_they_are_filtered_sorted_and_paged(
         ({"floating_ip_address": "198.51.100.1"}, 400, "198.51.100.1"),
         ({"fixed_ip_address": "10.0.0.2"}, 400, "fixed_ip_address"),
         ({"port_id": "missing"}, 404, "missing"),
-        (`3, "network:write_all"),
+        ({"project_id": "another"}, 403, "network:write_all"),
         ({"router_id": "r"}, 400, "router_id"),
         ({"unheard": 1}, 400, "unheard"),
     ],
