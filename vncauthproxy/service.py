@@ -128,7 +128,13 @@ class Vncauthproxy:
         self.metrics.console_seconds.observe(time.monotonic() - started)
         secret = request.secret or _password()
         session = Session(
-            request, console, secret=secret, limits=self._limits, metrics=self.metrics, on_end=self._ended
+            request,
+            console,
+            secret=secret,
+            limits=self._limits,
+            metrics=self.metrics,
+            on_open=self._unlisten,
+            on_end=self._ended,
         )
         try:
             listener = await self._listen(session)
@@ -160,12 +166,16 @@ class Vncauthproxy:
             self._meeting.add(task)
             task.add_done_callback(self._meeting.discard)
 
-    def _ended(self, session: Session) -> None:
-        self._sessions.pop(session.id, None)
+    def _unlisten(self, session: Session) -> None:
+        """Hear nobody else for a session."""
         listener = self._listeners.pop(session.id, None)
         if listener is not None:
             listener.server.close()
             self._ports.release(listener.port)
+
+    def _ended(self, session: Session) -> None:
+        self._sessions.pop(session.id, None)
+        self._unlisten(session)
         task = asyncio.get_running_loop().create_task(session.closed())
         self._ending.add(task)
         task.add_done_callback(self._ending.discard)

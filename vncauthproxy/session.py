@@ -39,7 +39,10 @@ class Limits:
 
 
 class Session:
-    """Call `begin`; from then on `on_end` is called once, when the session is over but for its last bytes."""
+    """Call `begin`; from then on `on_open` is called when the viewer has come, if one does, and `on_end` once.
+
+    After `on_end` there is nothing but the last bytes to be sent; see `closed`.
+    """
 
     def __init__(
         self,
@@ -49,6 +52,7 @@ class Session:
         secret: str,
         limits: Limits,
         metrics: Metrics,
+        on_open: Callable[[Session], None],
         on_end: Callable[[Session], None],
     ) -> None:
         self.id = secrets.token_hex(8)
@@ -60,6 +64,7 @@ class Session:
         self._secret = secret
         self._limits = limits
         self._metrics = metrics
+        self._on_open = on_open
         self._on_end = on_end
         self._loop = asyncio.get_running_loop()
         self._granted_at = datetime.now(UTC)
@@ -193,6 +198,7 @@ class Session:
         self._metrics.sessions.labels(kind, "awaited").dec()
         self._metrics.sessions.labels(kind, "open").inc()
         log.info("session.opened", extra={**self._facts, "viewer": viewer.peer})
+        self._on_open(self)
         self._timers = [
             self._loop.call_later(self._limits.total, self.end, "total_time"),
             self._loop.call_later(self._limits.idle, self._check_idle, viewer),
