@@ -6,11 +6,16 @@ import asyncio
 from collections.abc import Coroutine
 from typing import TypeVar
 
+from hypothesis import HealthCheck, settings
+
 from vncauthproxy.stream import SocketStream
 
 T = TypeVar("T")
 
 PATIENCE = 30.0
+
+#: for whatever hypothesis comes up with: a loaded machine takes its time
+at_leisure = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 class ScriptedPeer(SocketStream):

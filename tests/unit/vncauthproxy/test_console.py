@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.vncauthproxy.peers import ScriptedPeer, run
+from tests.unit.vncauthproxy.peers import ScriptedPeer, at_leisure, run
 from vncauthproxy import console, encryption, rfb
 from vncauthproxy.console import Access
 from vncauthproxy.encryption import Encryption
@@ -144,6 +144,7 @@ def test_without_certificates_a_console_is_not_trusted_by_mistake() -> None:
     assert "none is set up" in refused(V8 + b"\1\x13\0\2\0\1" + rfb.u32(257), access(tls=True), only)
 
 
+@at_leisure
 @given(says=st.binary(max_size=60) | st.binary(max_size=60).map(lambda more: V8 + more))
 def test_whatever_a_console_says_there_is_an_end_to_it(says: bytes) -> None:
     async def entering() -> None:

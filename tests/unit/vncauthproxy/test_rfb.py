@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.unit.vncauthproxy.peers import at_leisure
 from vncauthproxy import rfb
 from vncauthproxy.rfb import Version
 from vncauthproxy.stream import Broken
@@ -32,6 +33,7 @@ def test_des_is_what_the_standards_say_with_each_byte_of_the_key_turned_round(
     assert rfb.response(bytes.fromhex(plain), password).hex() == encrypted
 
 
+@at_leisure
 @given(password=st.binary(max_size=8), challenge=st.binary(min_size=16, max_size=16))
 def test_a_password_is_padded_with_zeros_and_known_by_its_response(password: bytes, challenge: bytes) -> None:
     shown = rfb.response(challenge, password)
@@ -41,6 +43,7 @@ def test_a_password_is_padded_with_zeros_and_known_by_its_response(password: byt
     assert not rfb.is_response(shown[:-1], challenge=challenge, password=password)
 
 
+@at_leisure
 @given(more=st.binary(max_size=20))
 def test_what_follows_eight_bytes_of_a_password_does_not_count(more: bytes) -> None:
     assert rfb.response(bytes(16), b"12345678" + more) == rfb.response(bytes(16), b"12345678")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.vncauthproxy.peers import ScriptedPeer, run
+from tests.unit.vncauthproxy.peers import ScriptedPeer, at_leisure, run
 from vncauthproxy import rfb, viewer
 from vncauthproxy.stream import Broken
 
@@ -89,6 +89,7 @@ def test_what_was_not_offered_is_not_to_be_chosen(chosen: int) -> None:
     assert heard.startswith(HELLO + b"\1\2\0\0\0\1") and CHALLENGE not in heard
 
 
+@at_leisure
 @given(says=st.binary(max_size=60) | st.binary(max_size=40).map(lambda more: b"RFB 003.008\n" + more))
 def test_whatever_comes_instead_is_broken_and_lets_nobody_in(says: bytes) -> None:
     async def greeting() -> None:

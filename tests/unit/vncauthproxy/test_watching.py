@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.unit.vncauthproxy.peers import at_leisure
 from vncauthproxy.stream import Broken
 from vncauthproxy.watching import Watcher
 
@@ -45,6 +46,7 @@ def fed(data: bytes, cuts: list[int]) -> bytes:
     return passed
 
 
+@at_leisure
 @given(
     messages=st.lists(st.sampled_from(PASSED + DROPPED), max_size=20), cuts=st.lists(st.integers(0, 200), max_size=30)
 )
@@ -74,6 +76,7 @@ def test_a_message_whose_end_is_unknown_is_the_end(message: bytes) -> None:
         watcher.passed(b"\1" + PASSED[0] + message)
 
 
+@at_leisure
 @given(data=st.binary(max_size=300))
 def test_no_key_and_no_pointer_comes_through_whatever_is_sent(data: bytes) -> None:
     """What passes is read as the console reads it, and has nothing in it that does something."""
