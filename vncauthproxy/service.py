@@ -13,6 +13,7 @@ from common import consoles
 from common.consoles import BadField, Forward, Granted, Kind
 from vncauthproxy.connector import Connector, Unreachable
 from vncauthproxy.control import Control, Denied
+from vncauthproxy.front import Front, Taken, ticket
 from vncauthproxy.metrics import Metrics
 from vncauthproxy.ports import Exhausted, Ports
 from vncauthproxy.session import Limits, Session
@@ -36,12 +37,14 @@ class Vncauthproxy:
 
     def __init__(self, settings: VncauthproxySettings) -> None:
         self.metrics = Metrics()
-        #: where the control channel is
+        #: where the control channel is, and browsers come; 0 for nowhere
         self.control_port = 0
+        self.web_port = 0
         self._settings = settings
         self._connector = Connector(settings)
         self._ports = Ports(settings.host, settings.viewer_ports)
         self._control = Control(settings, self, self.metrics)
+        self._front = Front(settings, self._meet, self.metrics)
         self._limits = Limits(settings.viewer_seconds, settings.idle_seconds, settings.session_seconds)
         self._sessions: dict[str, Session] = {}
         #: those that are being connected, by user
@@ -53,12 +56,15 @@ class Vncauthproxy:
 
     async def start(self) -> None:
         """Serve. Raises OSError for a certificate or a port that can't be used."""
+        if self._settings.public_url:
+            self.web_port = await self._front.start()
         self.control_port = await self._control.start()
-        log.info("vncauthproxy.started", extra={"port": self.control_port})
+        log.info("vncauthproxy.started", extra={"port": self.control_port, "web_port": self.web_port})
 
     async def stop(self) -> None:
         """End all sessions, and let what was written to them be sent."""
         self._stopping = True
+        self._front.stop()
         await self._control.stop()
         for session in list(self._sessions.values()):
             session.end("shutdown")
@@ -104,6 +110,8 @@ class Vncauthproxy:
             raise BadField("seconds", f"at most {self._settings.ticket_seconds:g} are allowed")
         if request.kind is Kind.VNC and not self._settings.public_host:
             raise BadField("kind", "native viewers are not served here")
+        if request.kind is Kind.WEBSOCKET and not self._settings.public_url:
+            raise BadField("kind", "browsers are not served here")
         if len(self._sessions) + sum(self._coming.values()) >= self._settings.sessions:
             raise Denied("busy", "there are as many sessions as this proxy may have")
         own = sum(1 for each in self._sessions.values() if each.request.user == request.user)
@@ -126,7 +134,7 @@ class Vncauthproxy:
             )
             raise Denied("unreachable", f"the console can't be reached: {err}") from err
         self.metrics.console_seconds.observe(time.monotonic() - started)
-        secret = request.secret or _password()
+        secret = request.secret or (_password() if request.kind is Kind.VNC else ticket())
         session = Session(
             request,
             console,
@@ -137,16 +145,28 @@ class Vncauthproxy:
             on_end=self._ended,
         )
         try:
-            listener = await self._listen(session)
+            if request.kind is Kind.VNC:
+                self._listeners[session.id] = await self._listen(session)
+            else:
+                self._front.expect(session, secret)
+        except Taken as err:
+            console.abort()
+            raise BadField("secret", str(err)) from err
         except BaseException:
             console.abort()
             raise
-        self._listeners[session.id] = listener
         self._sessions[session.id] = session
+        listener = self._listeners.get(session.id)
         session.begin()
         if self._stopping:
             session.end("shutdown")
-        return Granted(session.id, secret, host=self._settings.public_host, port=listener.port, url="")
+        return Granted(
+            session.id,
+            secret,
+            host=self._settings.public_host if listener is not None else "",
+            port=listener.port if listener is not None else 0,
+            url=self._settings.public_url if listener is None else "",
+        )
 
     async def _listen(self, session: Session) -> _Listener:
         try:
@@ -176,6 +196,8 @@ class Vncauthproxy:
     def _ended(self, session: Session) -> None:
         self._sessions.pop(session.id, None)
         self._unlisten(session)
+        if session.request.kind is Kind.WEBSOCKET:
+            self._front.forget(session)
         task = asyncio.get_running_loop().create_task(session.closed())
         self._ending.add(task)
         task.add_done_callback(self._ending.discard)

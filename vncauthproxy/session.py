@@ -124,7 +124,7 @@ class Session:
         )
         for stream in (self._console, self._viewer):
             if stream is not None and not stream.ended:
-                self._close(stream)
+                self._close(stream, _WORDS.get(reason, ""))
         self._on_end(self)
 
     async def closed(self) -> None:
@@ -172,6 +172,9 @@ class Session:
                 self._wrong += 1
                 if self._wrong >= _MOST_WRONG:
                     self.end("wrong_passwords")
+            if self.request.kind is Kind.WEBSOCKET:
+                # nobody else has a ticket
+                self.end("viewer_left")
         except asyncio.CancelledError:
             viewer.abort()
             raise
@@ -229,7 +232,7 @@ class Session:
         else:
             self._timers[1] = self._loop.call_later(self._limits.idle - silent, self._check_idle, viewer)
 
-    def _close(self, stream: Stream) -> None:
+    def _close(self, stream: Stream, words: str = "") -> None:
         """Let what was written be sent, but not for ever."""
         ended = asyncio.Event()
         stream.on_end = ended.set
@@ -243,7 +246,7 @@ class Session:
             finally:
                 stream.abort()
 
-        stream.close()
+        stream.close(words)
         if not stream.ended:
             task = self._loop.create_task(wait())
             self._closing.add(task)
@@ -271,6 +274,15 @@ class Session:
         }
 
 
+#: what a browser's page may show of why a session has ended
+_WORDS = {
+    "console_closed": "the console was closed",
+    "idle": "nothing has happened for too long",
+    "killed": "the session was ended by the operator",
+    "shutdown": "the console proxy is being restarted",
+    "total_time": "the session has lasted as long as it may",
+    "unknown_message": "the viewer sent what a watching one may not",
+}
 _REFUSALS: dict[type[Exception], str] = {
     viewers.WrongPassword: "wrong_password",
     viewers.Refused: "late",

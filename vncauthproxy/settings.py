@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import urllib.parse
 from dataclasses import dataclass
 
 from common import config
@@ -46,6 +47,17 @@ class VncauthproxySettings:
     host: str = config.setting("", "address to listen on for native viewers; empty for all of this host's")
     ports: str = config.setting("25000-29999", "ports for native viewers: one for each that is awaited")
     public_host: str = config.setting("", "name or address by which native viewers reach this host; empty: none do")
+    web_host: str = config.setting("", "address to listen on for browsers; empty for all of this host's")
+    web_port: int = config.setting(6080, "port to listen on for browsers: one for all consoles")
+    web_cert: str = config.setting("", "file of the certificate that browsers are shown, with its chain")
+    web_key: str = config.setting("", "file of that certificate's private key")
+    plain_web: bool = config.setting(False, "serve browsers without TLS: behind a proxy that has it, and in test beds")
+    public_url: str = config.setting(
+        "", "URL by which browsers reach this host, `wss://console.example:6080/`; empty: none do"
+    )
+    origins: tuple[str, ...] = config.setting(
+        (), "origins of the pages that may show consoles, `https://console.example`; other pages are refused"
+    )
     viewer_seconds: float = config.setting(60.0, "seconds for a viewer's handshake, in which people type a password")
     ticket_seconds: float = config.setting(600.0, "most seconds that a viewer may be awaited")
     idle_seconds: float = config.setting(3600.0, "seconds of silence from both sides after which a session is ended")
@@ -57,6 +69,7 @@ class VncauthproxySettings:
 
     def __post_init__(self) -> None:
         self._check_control()
+        self._check_web()
         if not self.destinations:
             raise config.ConfigError("[vncauthproxy] destinations: missing; 0.0.0.0/0 and ::/0 are anywhere")
         try:
@@ -110,6 +123,27 @@ class VncauthproxySettings:
             raise config.ConfigError(
                 "[vncauthproxy] control_cert and control_key: both are needed, or plain_control in a test bed"
             )
+
+    def _check_web(self) -> None:
+        if not self.public_url:
+            return
+        url = urllib.parse.urlsplit(self.public_url)
+        if url.scheme not in ("wss", *(("ws",) if self.plain_web else ())) or not url.hostname:
+            raise config.ConfigError(f"[vncauthproxy] public_url: {self.public_url!r} is not wss://host[:port]/")
+        if url.query or url.fragment or url.username is not None:
+            raise config.ConfigError(
+                f"[vncauthproxy] public_url: {self.public_url!r} has more than host, port and path"
+            )
+        if not self.plain_web and not (self.web_cert and self.web_key):
+            raise config.ConfigError(
+                "[vncauthproxy] web_cert and web_key: both are needed, or plain_web behind a proxy"
+            )
+        if not self.origins:
+            raise config.ConfigError("[vncauthproxy] origins: those of the pages that show consoles are needed")
+        for each in self.origins:
+            origin = urllib.parse.urlsplit(each)
+            if origin.scheme not in ("https", "http") or f"{origin.scheme}://{origin.netloc}" != each:
+                raise config.ConfigError(f"[vncauthproxy] origins: {each!r} is not scheme://host[:port]")
 
 
 def _ports(key: str, text: str) -> range:

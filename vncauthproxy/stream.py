@@ -12,7 +12,7 @@ import ssl
 from collections.abc import Callable
 
 #: bytes that wait to be sent before the other side is read no further
-_MOST_WAITING = 64 * 1024
+MOST_WAITING = 64 * 1024
 #: bytes that may come ahead of a handshake before no more are read
 _MOST_AHEAD = 16 * 1024
 
@@ -75,8 +75,8 @@ class Stream:
         """Send bytes; nothing happens once the peer has left."""
         raise NotImplementedError
 
-    def close(self) -> None:
-        """End, once what was written has been sent; `ended` tells when."""
+    def close(self, reason: str = "") -> None:
+        """End, once what was written has been sent, and say why if there is room for it; `ended` tells when."""
         raise NotImplementedError
 
     def abort(self) -> None:
@@ -163,7 +163,7 @@ class SocketStream(Stream, asyncio.Protocol):
         if secured is None or self.ended:
             raise Broken("it closed the connection in the TLS handshake")
         self._transport = secured
-        secured.set_write_buffer_limits(high=_MOST_WAITING)
+        secured.set_write_buffer_limits(high=MOST_WAITING)
 
     # Stream
 
@@ -171,7 +171,7 @@ class SocketStream(Stream, asyncio.Protocol):
         if data and self._transport is not None and not self._transport.is_closing():
             self._transport.write(data)
 
-    def close(self) -> None:
+    def close(self, reason: str = "") -> None:
         if self._transport is not None:
             self._transport.close()
 
@@ -197,7 +197,7 @@ class SocketStream(Stream, asyncio.Protocol):
         assert isinstance(transport, asyncio.Transport)  # noqa: S101  # a stream's is one
         self._transport = transport
         self._peer = address(transport.get_extra_info("peername"))
-        transport.set_write_buffer_limits(high=_MOST_WAITING)
+        transport.set_write_buffer_limits(high=MOST_WAITING)
         keep_alive(transport)
         self.active_at = self._loop.time()
         if self._on_connect is not None:

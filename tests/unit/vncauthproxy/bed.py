@@ -105,7 +105,7 @@ class Bed:
         self.service = Vncauthproxy(self.settings)
         self.console = Console()
         self.port = 0
-        self._calls: list[Visit] = []
+        self.calls: list[Visit] = []
 
     def request(self, **more: object) -> Forward:
         wanted: dict[str, object] = {
@@ -127,7 +127,7 @@ class Bed:
     async def call(self, way: Granted) -> Visit:
         """Connect as a viewer."""
         visit = Visit(*await asyncio.open_connection(way.host, way.port))
-        self._calls.append(visit)
+        self.calls.append(visit)
         return visit
 
     async def view(self, way: Granted, *, version: bytes = V8, secret: str | None = None) -> Visit:
@@ -145,7 +145,7 @@ class Bed:
 
     async def hang_up(self) -> None:
         """Close what viewers have left open."""
-        for visit in self._calls:
+        for visit in self.calls:
             visit.close()
             with contextlib.suppress(ConnectionError):
                 await visit.writer.wait_closed()

@@ -44,7 +44,7 @@ class ScriptedPeer(SocketStream):
     def write(self, data: bytes) -> None:
         self.heard += data
 
-    def close(self) -> None:
+    def close(self, reason: str = "") -> None:
         self.closed = True
         asyncio.get_running_loop().call_soon(self._finish)
 

@@ -64,5 +64,38 @@ def test_what_can_t_be_meant_is_refused_by_name(key: str, value: object) -> None
         read(**{key: value})
 
 
+WEB = {
+    "public_url": "wss://console.example:6080/", "web_cert": "c.pem", "web_key": "k.pem",
+    "origins": ["https://console.example"],
+}  # fmt: skip
+
+
+def test_browsers_are_served_over_tls_or_behind_it() -> None:
+    assert read(**WEB).origins == ("https://console.example",)
+    behind = {**WEB, "web_cert": "", "web_key": "", "plain_web": True}
+    assert read(**behind).plain_web
+    assert read(**{**behind, "public_url": "ws://127.0.0.1:6080"}).public_url == "ws://127.0.0.1:6080"
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("public_url", "https://console.example"),
+        ("public_url", "ws://console.example"),
+        ("public_url", "wss:///"),
+        ("public_url", "wss://console.example/?ticket="),
+        ("public_url", "wss://me@console.example/"),
+        ("web_key", ""),
+        ("origins", []),
+        ("origins", ["console.example"]),
+        ("origins", ["https://console.example/"]),
+        ("origins", ["*"]),
+    ],
+)
+def test_what_browsers_can_t_be_told_is_refused_by_name(key: str, value: object) -> None:
+    with pytest.raises(ConfigError, match=rf"\[vncauthproxy\] .*{key}"):
+        read(**{**WEB, key: value})
+
+
 def test_the_token_is_not_shown() -> None:
     assert "between-us" not in repr(read())
