@@ -56,8 +56,8 @@ class Console:
         self._script = script
         self._writers: set[asyncio.StreamWriter] = set()
 
-    async def start(self) -> int:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+    async def start(self, host: str = "127.0.0.1") -> int:
+        self._server = await asyncio.start_server(self._serve, host, 0)
         return int(self._server.sockets[0].getsockname()[1])
 
     async def visit(self) -> Visit:
