@@ -13,7 +13,7 @@ import pytest
 from common.consoles import BadField, Kind
 from tests.unit.vncauthproxy.bed import Visit, bed
 from tests.unit.vncauthproxy.peers import run
-from vncauthproxy import rfb
+from vncauthproxy import rfb, stream
 from vncauthproxy.control import Denied
 
 
@@ -60,6 +60,26 @@ def test_the_last_bytes_of_a_console_that_ends_are_still_shown() -> None:
             console.write(sent)
             console.close()
             assert await viewer.rest() == sent
+
+    run(test())
+
+
+def test_a_viewer_who_is_slow_takes_no_room() -> None:
+    async def test() -> None:
+        async with bed() as made:
+            viewer = await made.view(await made.forward())
+            console = await made.console.visit()
+            await viewer.read(4)
+            (session,) = made.service._sessions.values()
+            transport = session._viewer._transport  # type: ignore[union-attr]  # it has come
+            sent = os.urandom(1_000_000) * 30
+            console.write(sent)
+            most = received = 0
+            while received < len(sent):
+                received += len(await viewer.read(min(100_000, len(sent) - received)))
+                most = max(most, transport.get_write_buffer_size())
+            # what may wait, and the one read that went over it
+            assert most <= stream.MOST_WAITING + 256 * 1024
 
     run(test())
 
