@@ -71,6 +71,11 @@ class Forward:
     #: what the viewer has to show; None for the proxy to make it up
     secret: str | None = field(default=None, repr=False)
 
+    @property
+    def console(self) -> str:
+        """Where the console listens, in one text."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
 
 @dataclass(frozen=True)
 class Granted:

@@ -127,7 +127,7 @@ class Vncauthproxy:
                 "console.unreachable",
                 extra={
                     "server": request.server,
-                    "console": f"{request.host}:{request.port}",
+                    "console": request.console,
                     "request_id": request.request_id,
                     "reason": str(err),
                 },

@@ -270,7 +270,7 @@ class Session:
             "user": self.request.user,
             "project": self.request.project,
             "request_id": self.request.request_id,
-            "console": f"{self.request.host}:{self.request.port}",
+            "console": self.request.console,
         }
 
 

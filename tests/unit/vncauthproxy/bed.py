@@ -46,6 +46,12 @@ class Visit:
     def close(self) -> None:
         self.writer.close()
 
+    async def closed(self) -> None:
+        """Close, and wait for it."""
+        self.close()
+        with contextlib.suppress(ConnectionError):
+            await self.writer.wait_closed()
+
 
 class Console:
     """Listens as QEMU does without a password; each connection that is through its handshake comes to `visits`."""
@@ -146,9 +152,7 @@ class Bed:
     async def hang_up(self) -> None:
         """Close what viewers have left open."""
         for visit in self.calls:
-            visit.close()
-            with contextlib.suppress(ConnectionError):
-                await visit.writer.wait_closed()
+            await visit.closed()
 
     async def until(self, condition: Callable[[], bool]) -> None:
         async with asyncio.timeout(PATIENCE):
