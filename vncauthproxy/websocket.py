@@ -25,6 +25,10 @@ _quiet = logging.getLogger("vncauthproxy.frames")
 
 #: bytes of a message: the longest that a viewer sends is its clipboard
 _LONGEST_MESSAGE = 1024 * 1024
+#: bytes up to the end of the opening handshake
+_LONGEST_HEAD = 16 * 1024
+#: bytes to be sent, of which back-pressure leaves less: more are answers to pings that nobody reads
+_MOST_UNSENT = 1024 * 1024
 #: seconds between pings: what lies between takes silence for an end
 _PING = 30.0
 #: seconds for the browser to end a closed connection
@@ -50,6 +54,7 @@ class WebSocketStream(Stream, asyncio.Protocol):
         self._on_ticket = on_ticket
         self._transport: asyncio.Transport | None = None
         self._peer = ""
+        self._head = 0
         self._pinging: asyncio.TimerHandle | None = None
         self._closing: asyncio.TimerHandle | None = None
         # who sends no Origin is no browser, and nobody's cookies are at stake
@@ -102,6 +107,11 @@ class WebSocketStream(Stream, asyncio.Protocol):
         self._on_connect(self)
 
     def data_received(self, data: bytes) -> None:
+        if self._protocol.state is State.CONNECTING:
+            self._head += len(data)
+            if self._head > _LONGEST_HEAD:
+                self.abort()
+                return
         self._protocol.receive_data(data)
         for event in self._protocol.events_received():
             if isinstance(event, Request):
@@ -170,6 +180,8 @@ class WebSocketStream(Stream, asyncio.Protocol):
             else:
                 # both have said that this is the end, or nothing can be understood any more
                 self._transport.close()
+        if self._transport.get_write_buffer_size() > _MOST_UNSENT:
+            self._transport.abort()
         if self._protocol.close_expected() and self._closing is None:
             self._closing = self._loop.call_later(_GRACE, self.abort)
 

@@ -60,9 +60,11 @@ class Browser:
         return first & 0x0F, await self.visit.read(size)
 
     async def read(self, count: int) -> bytes:
-        """Read what binary frames carry."""
+        """Read what binary frames carry. Raises ConnectionError for a close."""
         while len(self._ahead) < count:
             opcode, data = await self.frame()
+            if opcode == CLOSE:
+                raise ConnectionError(data)
             assert opcode == BINARY, (opcode, data)
             self._ahead += data
         found, self._ahead = self._ahead[:count], self._ahead[count:]

@@ -184,6 +184,32 @@ def test_who_says_nothing_is_dropped() -> None:
     run(test())
 
 
+def test_who_has_too_much_to_say_before_a_ticket_is_dropped() -> None:
+    async def test() -> None:
+        async with web() as made:
+            stranger = await connect(made)
+            stranger.visit.write(b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 8000)
+            assert await stranger.visit.rest() == b""
+
+    run(test())
+
+
+def test_who_pings_and_never_reads_the_answers_is_dropped() -> None:
+    async def test() -> None:
+        async with web() as made:
+            viewer, console = await opened(made, await grant(made))
+            viewer.visit.reader._transport.pause_reading()  # type: ignore[attr-defined]  # asyncio has no other way
+            viewer.send(bytes(125), opcode=browser.PING)
+            ping = b"\x89\xfd" + browser.MASK + bytes(browser.MASK[at % 4] for at in range(125))
+            with contextlib.suppress(ConnectionError):
+                while not console.reader.at_eof():
+                    viewer.visit.write(ping * 8000)
+                    await viewer.visit.writer.drain()
+            await made.until(lambda: not made.service.sessions())
+
+    run(test())
+
+
 def test_there_are_as_many_strangers_as_may_be() -> None:
     async def test() -> None:
         async with web(connections=2) as made:
