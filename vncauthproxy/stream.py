@@ -89,9 +89,11 @@ class Stream:
         raise NotImplementedError
 
     def pause_reading(self) -> None:
+        """Take nothing more from the peer, until `resume_reading`."""
         raise NotImplementedError
 
     def resume_reading(self) -> None:
+        """Take again what the peer sends."""
         raise NotImplementedError
 
     def _feed(self, data: bytes) -> None:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
+import socket
 from datetime import datetime
 
 import prometheus_client
 import pytest
 
+from common.console_proxy import ConsoleProxy, ConsoleProxyRefused
 from common.consoles import BadField, Kind
-from tests.unit.vncauthproxy.bed import Visit, bed
-from tests.unit.vncauthproxy.peers import run
+from lab import process
+from tests.unit.vncauthproxy.bed import TOKEN, Visit, bed
+from tests.unit.vncauthproxy.peers import PATIENCE, run
 from vncauthproxy import rfb, stream
 from vncauthproxy.control import Denied
 
@@ -264,19 +268,27 @@ def test_there_are_as_many_sessions_as_may_be() -> None:
     run(test())
 
 
+def neighbours() -> int:
+    """A port that is free, and so is the next one."""
+    while True:
+        first = process.free_port()
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", first + 1))
+            return first
+
+
 def test_a_port_that_is_taken_is_passed_over_and_none_is_lost() -> None:
     async def test() -> None:
-        async with bed() as first:
-            start = first.settings.viewer_ports[0]
-            taken = await asyncio.start_server(lambda reader, writer: None, "127.0.0.1", start + 40)
-            async with bed(ports=f"{start + 40}-{start + 41}") as made:
-                for _ in range(4):
-                    way = await made.forward()
-                    assert way.port == start + 41
-                    with pytest.raises(Denied, match="ports for viewers are taken"):
-                        await made.forward()
-                    assert made.service.kill(session=way.session, server=None, user=None, project=None) == 1
-            taken.close()
+        first = neighbours()
+        taken = await asyncio.start_server(lambda reader, writer: None, "127.0.0.1", first)
+        async with bed(ports=f"{first}-{first + 1}") as made:
+            for _ in range(4):
+                way = await made.forward()
+                assert way.port == first + 1
+                with pytest.raises(Denied, match="ports for viewers are taken"):
+                    await made.forward()
+                assert made.service.kill(session=way.session, server=None, user=None, project=None) == 1
+        taken.close()
 
     run(test())
 
@@ -341,7 +353,12 @@ def test_what_is_counted_comes_out_even() -> None:
             await viewer.read(5)
             viewer.close()
             await made.until(lambda: not made.service.sessions())
-            await made.forward()
+            way = await made.forward()
+            assert await (await made.view(way, secret="guessing")).rest()
+            client = ConsoleProxy("127.0.0.1", made.service.control_port, tls=None, token=TOKEN, timeout=PATIENCE)
+            await asyncio.to_thread(client.sessions)
+            with pytest.raises(ConsoleProxyRefused):
+                await asyncio.to_thread(client.forward, made.request(seconds=0.0))
             lines = set(prometheus_client.generate_latest(made.service.metrics.registry).decode().splitlines())
             # the console's handshake was 12 + 2 + 4 bytes, the viewer's 12 + 1 + 16
             assert {
@@ -351,6 +368,9 @@ def test_what_is_counted_comes_out_even() -> None:
                 'syros_vncauthproxy_bytes_total{direction="shown"} 23.0',
                 'syros_vncauthproxy_bytes_total{direction="typed"} 30.0',
                 "syros_vncauthproxy_console_seconds_count 2.0",
+                'syros_vncauthproxy_viewers_refused_total{reason="wrong_password"} 1.0',
+                'syros_vncauthproxy_control_requests_total{op="list",outcome="ok"} 1.0',
+                'syros_vncauthproxy_control_requests_total{op="forward",outcome="invalid"} 1.0',
             } <= lines
 
     run(test())
