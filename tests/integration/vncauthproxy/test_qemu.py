@@ -94,6 +94,9 @@ def test_a_console_that_can_t_be_entered_is_told_to_who_asks(
             proxy.forward(port, **more)
         assert caught.value.code == "unreachable"
     assert proxy.control.sessions() == []
+    trusting = start(console_ca=str(authority.ca))
+    with pytest.raises(ConsoleProxyRefused, match=r"TLS failed: .*other\.example"):
+        trusting.forward(certified.port, tls_name="other.example")
 
 
 def test_keys_reach_the_guest_but_not_those_of_who_may_only_watch(

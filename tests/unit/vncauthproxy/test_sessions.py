@@ -8,6 +8,7 @@ import logging
 import os
 import socket
 from datetime import datetime
+from pathlib import Path
 
 import prometheus_client
 import pytest
@@ -268,6 +269,10 @@ def test_there_are_as_many_sessions_as_may_be() -> None:
     run(test())
 
 
+def descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
 def neighbours() -> int:
     """A port that is free, and so is the next one."""
     while True:
@@ -337,6 +342,40 @@ def test_a_console_that_does_not_answer_is_given_up() -> None:
             with pytest.raises(Denied, match="can't be reached") as caught:
                 await made.forward()
             assert caught.value.code == "unreachable"
+
+    run(test())
+
+
+@pytest.mark.parametrize(
+    "tls", [b"\x15\x03\x03\0\2\2\x28", b"no TLS at all\n", b"", None], ids=["alert", "text", "end", "silence"]
+)
+def test_a_console_whose_tls_comes_to_nothing_is_given_up(tls: bytes | None) -> None:
+    async def script(visit: Visit) -> None:
+        visit.write(b"RFB 003.008\n")
+        await visit.read(12)
+        visit.write(b"\1\x13")
+        await visit.read(1)
+        visit.write(b"\0\2")
+        await visit.read(2)
+        visit.write(b"\0\1" + rfb.u32(257))
+        await visit.read(4)
+        visit.write(b"\1")
+        # the handshake's first record
+        await visit.read(5)
+        if tls is None:
+            await visit.rest()
+        else:
+            visit.write(tls)
+        visit.close()
+
+    async def test() -> None:
+        async with bed(anonymous_tls=True, console_seconds=0.3 if tls is None else 30.0) as made:
+            made.console._script = script
+            before = descriptors()
+            with pytest.raises(Denied, match=r"TLS failed|not answered") as caught:
+                await made.forward()
+            assert caught.value.code == "unreachable"
+            await made.until(lambda: descriptors() <= before)
 
     run(test())
 
