@@ -35,6 +35,7 @@ SECTIONS: dict[str, str] = {
     "seriald": "seriald.settings:SerialdSettings",
     "nfdhcpd": "nfdhcpd.settings:NfdhcpdSettings",
     "metadatad": "metadatad.settings:MetadatadSettings",
+    "vncauthproxy": "vncauthproxy.settings:VncauthproxySettings",
     "sandbox": "sandbox.settings:SandboxSettings",
 }
 

@@ -12,7 +12,7 @@ from common import config
 from db.sessions import Sessions
 from lab import cloud as lab_cloud
 from lab import postgres, rabbitmq, scratch
-from tests.bench import addresses, dhcp, events, figures, listing
+from tests.bench import addresses, consoles, dhcp, events, figures, listing
 from tests.e2e import client, fleet
 from tests.support import taps
 
@@ -21,11 +21,15 @@ from tests.support import taps
 @click.option("--rounds", default=50, show_default=True, help="servers made, stopped, started and deleted on gntsim")
 @click.option("--lab-rounds", default=5, show_default=True, help="the same on real Ganeti; 0 leaves that out")
 @click.option("--only-dhcp", is_flag=True, help="nothing but nfdhcpd's packets and memory")
-def main(rounds: int, lab_rounds: int, *, only_dhcp: bool) -> None:
+@click.option("--only-consoles", is_flag=True, help="nothing but vncauthproxy's throughput and memory")
+def main(rounds: int, lab_rounds: int, *, only_dhcp: bool, only_consoles: bool) -> None:
     """Measure, and print tables."""
-    if not only_dhcp:
+    if not only_dhcp and not only_consoles:
         _cloud(rounds, lab_rounds)
-    _dhcp()
+    if not only_consoles:
+        _dhcp()
+    if not only_dhcp:
+        _consoles()
 
 
 def _cloud(rounds: int, lab_rounds: int) -> None:
@@ -57,6 +61,13 @@ def _dhcp() -> None:
     speeds, sizes = dhcp.measure()
     figures.show("Packets of guests, from a full queue to the last verdict", speeds)
     figures.show_sizes("nfdhcpd's resident memory", sizes)
+
+
+def _consoles() -> None:
+    click.echo("vncauthproxy ...")
+    speeds, sizes = consoles.measure()
+    figures.show("64 MiB of a screen, from the first byte asked for to the last one seen", speeds)
+    figures.show_sizes("vncauthproxy's resident memory", sizes)
 
 
 def _lab(rounds: int) -> figures.Figure:

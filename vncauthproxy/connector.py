@@ -1,0 +1,88 @@
+"""The way to a console: found, allowed, connected to, and hands shaken, all within one time."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import socket
+
+from common.consoles import BadField, Forward
+from vncauthproxy import console, encryption
+from vncauthproxy.console import Access
+from vncauthproxy.encryption import Encryption
+from vncauthproxy.settings import VncauthproxySettings
+from vncauthproxy.stream import Broken, SocketStream
+
+
+class Unreachable(Exception):
+    """There is no way to the console now; the text says why, and may be shown to the control channel's client."""
+
+
+class Connector:
+    """Connects where the settings allow it. Raises OSError for certificates that can't be used."""
+
+    def __init__(self, settings: VncauthproxySettings) -> None:
+        self._networks = settings.networks
+        self._ports = settings.console_ports
+        self._seconds = settings.console_seconds
+        self._encryption = Encryption(
+            certified=encryption.certified(settings.console_ca, cert=settings.console_cert, key=settings.console_key)
+            if settings.console_ca
+            else None,
+            anonymous=encryption.anonymous() if settings.anonymous_tls else None,
+            timeout=settings.console_seconds,
+        )
+
+    async def connect(self, request: Forward) -> SocketStream:
+        """Give the console, which awaits ClientInit. Raises BadField for what is not allowed, and Unreachable."""
+        if request.port not in self._ports:
+            raise BadField("port", f"consoles are at {self._ports[0]} to {self._ports[-1]}")
+        password = request.console_password
+        access = Access(
+            password=password.encode("ascii") if password is not None else None,
+            tls=request.tls,
+            name=request.tls_name or request.host,
+        )
+        try:
+            async with asyncio.timeout(self._seconds):
+                stream = await self._reach(await self._addresses(request.host), request.port)
+                try:
+                    await console.shake_hands(stream, access, self._encryption)
+                except BaseException:
+                    stream.abort()
+                    raise
+        except TimeoutError:
+            raise Unreachable(f"it has not answered in {self._seconds:g} s") from None
+        except (Broken, OSError) as err:
+            raise Unreachable(str(err)) from err
+        return stream
+
+    async def _addresses(self, host: str) -> list[str]:
+        """Find the addresses of a host that are allowed: a name may lead anywhere."""
+        found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
+        addresses = [str(each[4][0]) for each in found]
+        allowed = [each for each in addresses if self._allowed(each)]
+        if not allowed:
+            raise BadField("host", f"{', '.join(addresses)} is in none of the networks that consoles are in")
+        return allowed
+
+    def _allowed(self, address: str) -> bool:
+        try:
+            parsed = ipaddress.ip_address(address)
+        except ValueError:
+            return False
+        if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped is not None:
+            # it leads to the IPv4 address, whatever it looks like
+            parsed = parsed.ipv4_mapped
+        return any(parsed in network for network in self._networks)
+
+    async def _reach(self, addresses: list[str], port: int) -> SocketStream:
+        failure: OSError | None = None
+        for address in addresses:
+            try:
+                _, stream = await asyncio.get_running_loop().create_connection(SocketStream, address, port)
+            except OSError as err:
+                failure = err
+            else:
+                return stream
+        raise failure or OSError("it has no address")

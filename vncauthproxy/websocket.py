@@ -1,0 +1,191 @@
+"""A viewer's stream within a WebSocket (RFC 6455): what frames carry is RFB, as noVNC speaks it.
+
+Which bytes make frames is the business of `websockets`, whose protocol knows nothing of sockets.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import http
+import logging
+import urllib.parse
+from collections.abc import Callable, Sequence
+
+from websockets.exceptions import ProtocolError
+from websockets.frames import CloseCode, Frame, Opcode
+from websockets.http11 import Request
+from websockets.protocol import State
+from websockets.server import ServerProtocol
+from websockets.typing import Origin, Subprotocol
+
+from vncauthproxy.stream import MOST_WAITING, Stream, address, keep_alive
+
+#: at its finest it would log requests, which hold tickets
+_quiet = logging.getLogger("vncauthproxy.frames")
+
+#: bytes of a message: the longest that a viewer sends is its clipboard
+_LONGEST_MESSAGE = 1024 * 1024
+#: bytes up to the end of the opening handshake
+_LONGEST_HEAD = 16 * 1024
+#: bytes to be sent, of which back-pressure leaves less: more are answers to pings that nobody reads
+_MOST_UNSENT = 1024 * 1024
+#: seconds between pings: what lies between takes silence for an end
+_PING = 30.0
+#: seconds for the browser to end a closed connection
+_GRACE = 5.0
+#: of the codes that are for private use, RFC 6455 section 7.4.2
+_REFUSED = 4403
+_LONGEST_REASON = 120
+
+
+class WebSocketStream(Stream, asyncio.Protocol):
+    """Calls `on_connect` at its beginning, and `on_ticket` with what the URL shows, when it is a WebSocket at last."""
+
+    def __init__(
+        self,
+        *,
+        origins: Sequence[str],
+        on_connect: Callable[[WebSocketStream], None],
+        on_ticket: Callable[[WebSocketStream, str], None],
+    ) -> None:
+        super().__init__()
+        _quiet.setLevel(logging.ERROR)
+        self._on_connect = on_connect
+        self._on_ticket = on_ticket
+        self._transport: asyncio.Transport | None = None
+        self._peer = ""
+        self._head = 0
+        self._pinging: asyncio.TimerHandle | None = None
+        self._closing: asyncio.TimerHandle | None = None
+        # who sends no Origin is no browser, and nobody's cookies are at stake
+        allowed: list[Origin | None] = [None, *(Origin(each) for each in origins)]
+        self._protocol = ServerProtocol(
+            origins=allowed,
+            select_subprotocol=_binary,
+            max_size=_LONGEST_MESSAGE,
+            logger=_quiet,
+        )
+
+    def refuse(self, reason: str) -> None:
+        """Close, and say why: a browser tells its page of a close, but not of an HTTP answer."""
+        self._close(_REFUSED, reason)
+
+    # Stream
+
+    def write(self, data: bytes) -> None:
+        if data and self._protocol.state is State.OPEN:
+            self._protocol.send_binary(data)
+            self._send()
+
+    def close(self, reason: str = "") -> None:
+        self._close(CloseCode.NORMAL_CLOSURE, reason)
+
+    def abort(self) -> None:
+        if self._transport is not None:
+            self._transport.abort()
+
+    @property
+    def peer(self) -> str:
+        return self._peer
+
+    def pause_reading(self) -> None:
+        if self._transport is not None:
+            self._transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        if self._transport is not None:
+            self._transport.resume_reading()
+
+    # asyncio.Protocol
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101  # a stream's is one
+        self._transport = transport
+        self._peer = address(transport.get_extra_info("peername"))
+        transport.set_write_buffer_limits(high=MOST_WAITING)
+        keep_alive(transport)
+        self._on_connect(self)
+
+    def data_received(self, data: bytes) -> None:
+        if self._protocol.state is State.CONNECTING:
+            self._head += len(data)
+            if self._head > _LONGEST_HEAD:
+                self.abort()
+                return
+        self._protocol.receive_data(data)
+        for event in self._protocol.events_received():
+            if isinstance(event, Request):
+                self._answer(event)
+            elif isinstance(event, Frame):
+                self._take(event)
+        self._send()
+
+    def eof_received(self) -> None:
+        self._protocol.receive_eof()
+        self._send()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        for timer in (self._pinging, self._closing):
+            if timer is not None:
+                timer.cancel()
+        self._finish()
+
+    def pause_writing(self) -> None:
+        self._stall(True)
+
+    def resume_writing(self) -> None:
+        self._stall(False)
+
+    def _answer(self, request: Request) -> None:
+        """Answer the opening handshake, RFC 6455 section 4.2."""
+        response = self._protocol.accept(request)
+        self._protocol.send_response(response)
+        self._send()
+        if response.status_code != http.HTTPStatus.SWITCHING_PROTOCOLS:
+            return
+        self._pinging = self._loop.call_later(_PING, self._ping)
+        query = urllib.parse.parse_qs(urllib.parse.urlsplit(request.path).query)
+        self._on_ticket(self, query.get("ticket", [""])[-1])
+
+    def _take(self, frame: Frame) -> None:
+        if frame.opcode is Opcode.TEXT:
+            self._protocol.fail(CloseCode.UNSUPPORTED_DATA, "binary frames are expected")
+        elif frame.opcode in (Opcode.BINARY, Opcode.CONT) and frame.data:
+            self._feed(bytes(frame.data))
+
+    def _ping(self) -> None:
+        if self._protocol.state is State.OPEN:
+            self._protocol.send_ping(b"")
+            self._send()
+            self._pinging = self._loop.call_later(_PING, self._ping)
+
+    def _close(self, code: int, reason: str) -> None:
+        if self._protocol.state is State.OPEN:
+            try:
+                self._protocol.send_close(code, reason[:_LONGEST_REASON])
+            except ProtocolError:
+                self._protocol.fail(code, reason[:_LONGEST_REASON])
+            self._send()
+        elif self._transport is not None and self._protocol.state is State.CONNECTING:
+            self._transport.close()
+
+    def _send(self) -> None:
+        if self._transport is None:
+            return
+        for data in self._protocol.data_to_send():
+            if self._transport.is_closing():
+                continue
+            if data:
+                self._transport.write(data)
+            else:
+                # both have said that this is the end, or nothing can be understood any more
+                self._transport.close()
+        if self._transport.get_write_buffer_size() > _MOST_UNSENT:
+            self._transport.abort()
+        if self._protocol.close_expected() and self._closing is None:
+            self._closing = self._loop.call_later(_GRACE, self.abort)
+
+
+def _binary(protocol: ServerProtocol, offered: Sequence[Subprotocol]) -> Subprotocol | None:
+    """Agree to what noVNC and websockify have asked for; newer ones ask for nothing."""
+    return Subprotocol("binary") if "binary" in offered else None
