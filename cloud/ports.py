@@ -71,6 +71,8 @@ class PortChange:
     #: ids of security groups
     groups: tuple[str, ...] | None = None
     firewalled: bool | None = None
+    #: all that it is to have from now on
+    fixed_ips: tuple[FixedIp, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -150,13 +152,17 @@ def page(
 
 
 def update(cloud: Cloud, caller: Caller, port_id: str, change: PortChange) -> PortView:
-    """Change what is said of a port, and what it lets through; raises NotFound, Invalid, Forbidden or Conflict."""
+    """Change what is said of a port, what it lets through, and the addresses of one that no server has.
+
+    Raises NotFound, Invalid, Forbidden or Conflict.
+    """
     policy.require(caller, Operation.PORT_WRITE)
     with cloud.sessions.begin() as db:
         known = visible(ports.get(db, port_id), caller, port_id)
         groups = None
         if change.groups is not None:
             groups = security_groups.chosen(db, cloud, known.project_id, change.groups)
+        subnets = network_rows.lock_subnets(db, [known.network_id]) if change.fixed_ips is not None else ()
         now = cloud.clock()
         if groups is not None or change.firewalled is not None:
             coming = [group.id for group in groups or ()]
@@ -167,6 +173,8 @@ def update(cloud: Cloud, caller: Caller, port_id: str, change: PortChange) -> Po
             if value is not None:
                 setattr(port, key, value)
         port.updated_at = now
+        if change.fixed_ips is not None:
+            _readdress(db, port, subnets, change.fixed_ips, now=now)
         _change_firewall(db, caller, port, firewalled=change.firewalled, groups=groups, now=now)
         return view(db, port)
 
@@ -392,6 +400,39 @@ def _create(
     _check_routed(db, network, port)
     group_rows.join(db, [port.id], [group.id for group in groups])
     return PortView(port, addresses, sorted(group.id for group in groups))
+
+
+def _readdress(db: Session, port: Port, subnets: Sequence[Subnet], wanted: Sequence[FixedIp], *, now: datetime) -> None:
+    """Give a held port these addresses of its network's held subnets; those of them that it has it keeps."""
+    if port.instance_id is not None:
+        raise Conflict(f"fixed_ips: port {port.id} is an interface of server {port.instance_id}, which keeps them")
+    check_carries_none(port)
+    left = list(ports.addresses_of(db, [port.id]).get(port.id, ()))
+    new = []
+    for each in wanted:
+        kept = next((address for address in left if _is_meant(address, each)), None)
+        if kept is None:
+            new.append(each)
+        else:
+            left.remove(kept)
+    if len(wanted) > MOST_ADDRESSES:
+        raise Invalid(f"fixed_ips: {MOST_ADDRESSES} at most")
+    for address in left:
+        db.delete(address)
+    db.flush()
+    addresses.free(db, _by_id(subnets), left)
+    assign(db, port, subnets, new)
+    network = network_rows.get(db, port.network_id)
+    if network is not None:
+        _check_routed(db, network, port)
+    address_history.end(db, [port.id], now)
+    address_history.begin(db, [port.id], now)
+
+
+def _is_meant(address: Address, wanted: FixedIp) -> bool:
+    if wanted.ip is not None and address.ip != str(wanted.ip):
+        return False
+    return wanted.subnet_id is None or address.subnet_id == wanted.subnet_id
 
 
 def _groups(db: Session, cloud: Cloud, caller: Caller, spec: PortSpec) -> Sequence[SecurityGroup]:

@@ -196,7 +196,7 @@ def port(given: Body) -> PortSpec:
 def port_change(body: Body) -> PortChange:
     """Read a change of a port; raises Invalid."""
     given = body.nested("port")
-    given.only("name", "description", "admin_state_up", *_FIREWALL, *_PORT_NEUTRAL)
+    given.only("name", "description", "admin_state_up", "fixed_ips", *_FIREWALL, *_PORT_NEUTRAL)
     _refuse(given, _PORT_NEUTRAL)
     return PortChange(
         name=given.maybe_text("name"),
@@ -204,6 +204,7 @@ def port_change(body: Body) -> PortChange:
         enabled=_maybe_flag(given, "admin_state_up"),
         groups=_groups(given),
         firewalled=_maybe_flag(given, "port_security_enabled"),
+        fixed_ips=_fixed_ips(given) if given.has("fixed_ips") else None,
     )
 
 

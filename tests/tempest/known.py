@@ -58,7 +58,6 @@ FAILURES = (
     Known("images.test_list_image_filters.ListImageFiltersTestJSON", _NOT_WHILE_IN_USE),
     Known("servers.test_server_actions.ServerActionsTestOtherB.test_create_backup", _NOT_WHILE_IN_USE),
     Known("test_extensions.ExtensionsTest.test_get_extension", "it wants os-consoles: no console yet"),
-    Known("test_ports.Ports.*test_update_port_with_(two_)?security_groups?_and_extra", "a port keeps its addresses"),
     Known("scenario.test_server_multinode", "no client names a server's node in its availability zone"),
     Known("v3.test_application_credentials.ApplicationCredentialsV3AdminTest", _LONG_NAMES),
     Known("v3.test_credentials.CredentialsTestJSON", "no credentials but passwords and application credentials"),

@@ -6,10 +6,10 @@ import ipaddress
 
 import pytest
 
-from cloud import addresses, guest_network, instances, nics, ports
+from cloud import address_history, addresses, guest_network, instances, nics, ports
 from cloud import networks as cloud_networks
 from cloud.networks import NetworkSpec
-from cloud.ports import FixedIp, Interface, Interfaces, PortSpec
+from cloud.ports import FixedIp, Interface, Interfaces, PortChange, PortSpec
 from common.errors import Conflict, Invalid, NotFound
 from db import ports as port_rows
 from db.networks import Kind
@@ -267,3 +267,37 @@ def test_the_metadata_service_s_mac_is_nobody_else_s(world: World) -> None:
     spec = PortSpec(network_id=network, mac="02:53:79:a9:fe:fe")
     with pytest.raises(Conflict, match="is in use"):
         ports.create(world.cloud, world.fresh(), [spec])
+
+
+def test_a_port_that_no_server_has_is_given_other_addresses_and_keeps_those_that_it_has(world: World) -> None:
+    network = networks.add(world.cloud, "192.0.2.0/29", "2001:db8::/64")
+    (made,) = ports.create(world.cloud, world.fresh(), [PortSpec(network_id=network)])
+    v4, v6 = made.addresses
+    wanted = (FixedIp(ip=ipaddress.ip_address("192.0.2.5")), FixedIp(subnet_id=v6.subnet_id))
+    changed = ports.update(world.cloud, world.fresh(), made.port.id, PortChange(fixed_ips=wanted))
+    assert [each.ip for each in changed.addresses] == ["192.0.2.5", v6.ip]
+    # what it had is free again
+    claim = PortSpec(network_id=network, fixed_ips=(FixedIp(ip=ipaddress.ip_address(v4.ip)),))
+    (other,) = ports.create(world.cloud, world.fresh(), [claim])
+    taken = (FixedIp(ip=ipaddress.ip_address("192.0.2.5")), FixedIp(ip=ipaddress.ip_address(v4.ip)))
+    with pytest.raises(Conflict, match="in use"):
+        ports.update(world.cloud, world.fresh(), made.port.id, PortChange(fixed_ips=taken))
+    assert [each.ip for each in ports.get(world.cloud, world.fresh(), made.port.id).addresses] == ["192.0.2.5", v6.ip]
+    with pytest.raises(Invalid, match="is in no subnet"):
+        elsewhere = (FixedIp(ip=ipaddress.ip_address("198.51.100.1")),)
+        ports.update(world.cloud, world.fresh(), made.port.id, PortChange(fixed_ips=elsewhere))
+    assert ports.update(world.cloud, world.fresh(), other.port.id, PortChange(fixed_ips=())).addresses == ()
+
+    (held,) = address_history.page(world.cloud, networks.operator(), ipaddress.ip_address("192.0.2.5"), limit=9)
+    assert (held.port_id, held.until) == (made.port.id, None)
+    first, *_, last = address_history.page(world.cloud, networks.operator(), ipaddress.ip_address(v4.ip), limit=9)
+    assert (first.port_id, last.port_id, last.until is None) == (other.port.id, made.port.id, False)
+
+
+def test_a_servers_port_keeps_its_addresses(world: World) -> None:
+    network = networks.add(world.cloud, "192.0.2.0/29")
+    (own,) = ports.create(world.cloud, world.fresh(), [PortSpec(network_id=network)])
+    create(world, on(Interface(port_id=own.port.id)))
+    with pytest.raises(Conflict, match="is an interface of server"):
+        ports.update(world.cloud, world.fresh(), own.port.id, PortChange(fixed_ips=()))
+    assert list(ports.get(world.cloud, world.fresh(), own.port.id).addresses)

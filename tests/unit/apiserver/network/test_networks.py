@@ -146,6 +146,10 @@ def test_a_port_is_made_shown_renamed_found_and_deleted(
 
     renamed = demo.put(f"{V2}/ports/{port['id']}", {"port": {"name": "yours"}}).json["port"]
     assert renamed["name"] == "yours"
+    other = {"port": {"fixed_ips": [{"subnet_id": subnet, "ip_address": "192.0.2.78"}]}}
+    assert [each["ip_address"] for each in _fixed(demo.put(f"{V2}/ports/{port['id']}", other))] == ["192.0.2.78"]
+    refused(stranger.put(f"{V2}/ports/{port['id']}", other), 404, port["id"])
+    assert _fixed(demo.put(f"{V2}/ports/{port['id']}", {"port": {"fixed_ips": fixed}})) == port["fixed_ips"]
     for query in (
         "name=yours",
         f"network_id={public}",
@@ -162,6 +166,11 @@ def test_a_port_is_made_shown_renamed_found_and_deleted(
     refused(stranger.delete(f"{V2}/ports/{port['id']}"), 404, port["id"])
     assert demo.delete(f"{V2}/ports/{port['id']}").status_code == 204
     refused(demo.get(f"{V2}/ports/{port['id']}"), 404, port["id"])
+
+
+def _fixed(answer: object) -> list[dict[str, str]]:
+    assert answer.status_code == 200, answer.text  # type: ignore[attr-defined]
+    return list(answer.json["port"]["fixed_ips"])  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(
