@@ -1,6 +1,8 @@
 """Child processes of the lab: guarded ones that never outlive their owner, and the users they run as."""
 
 import contextlib
+import fcntl
+import functools
 import os
 import pwd
 import random
@@ -8,11 +10,16 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 WARDEN = Path(__file__).with_name("warden.py")
+
+#: a byte of it stands for each port, and is locked by the process that was given that
+_PORTS = Path(tempfile.gettempdir()) / "syros-ports"
+_given: set[int] = set()
 
 
 class LabError(Exception):
@@ -111,14 +118,24 @@ def run(command: Sequence[str], *, env: Mapping[str, str] | None = None, timeout
     return done.stdout
 
 
+@functools.cache
+def _ports_file() -> int:
+    # a lock on a file of POSIX's goes with any of the process' descriptors for it: there is this one
+    return os.open(_PORTS, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC)
+
+
 def free_port(address: str = "127.0.0.1") -> int:
-    """A TCP port that nobody listens on at this moment.
+    """A TCP port that nobody listens on at this moment, and that no other call has given, here or in another run.
 
     It lies below the range that outgoing connections take theirs from: a server that is down for a while finds its
-    port free when it comes back.
+    port free when it comes back. It is kept for this process until that ends.
     """
     for port in random.sample(range(20000, 32000), k=200):
+        if port in _given:
+            continue
         with socket.socket() as probe, contextlib.suppress(OSError):
+            fcntl.lockf(_ports_file(), fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
+            _given.add(port)
             probe.bind((address, port))
             return port
     raise LabError(f"no free port on {address}")
