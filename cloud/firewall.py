@@ -15,7 +15,8 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from cloud import firewall_tags, instances, nic_tags, nics
+from cloud import chains, firewall_tags, nic_tags, nics
+from cloud.chains import Step
 from cloud.context import Cloud
 from cloud.states import Action
 from common import names
@@ -25,6 +26,9 @@ from db import instances as instance_rows
 from db import ports as port_rows
 from db.instances import Instance, State
 from db.ports import Port
+from db.security_groups import Allowed
+
+Rules = Mapping[str, Sequence[Allowed]]
 
 log = logging.getLogger(__name__)
 
@@ -40,28 +44,22 @@ def plan(cloud: Cloud) -> int:
     return sum(_plan_one(cloud, instance_id) for instance_id in due)
 
 
-def tell(db: Session, ports: Sequence[Port]) -> Mapping[str, tuple[str, ...]]:
-    """Give what tags are to say of the firewalls of ports, by port, and take it for said. The rows are held.
+def values(db: Session, ports: Sequence[Port]) -> Mapping[str, tuple[str, ...]]:
+    """Give what tags say of the firewalls of ports by their rules, by port; a port that never had one has no tag."""
+    return _values(ports, security_groups.rules_of(db, [port.id for port in ports]))
 
-    A port that never had a firewall has no tag.
-    """
-    rules = security_groups.rules_of(db, [port.id for port in ports])
-    found = {}
-    for port in ports:
-        port.firewall_due_at = None
-        if port.firewalled or port.firewall_generation:
-            found[port.id] = firewall_tags.of(rules.get(port.id), generation=port.firewall_generation)
-            port.firewall_digest = firewall_tags.digest(rules.get(port.id))
-    return found
+
+def tell(db: Session, ports: Sequence[Port]) -> Mapping[str, tuple[str, ...]]:
+    """Give what tags are to say of the firewalls of ports, by port, and take it for said. The rows are held."""
+    return _said(ports, security_groups.rules_of(db, [port.id for port in ports]))
 
 
 def conclude(db: Session, job: jobs.Job, *, now: datetime) -> None:
     """Take in that a job has ended: what it should have brought to the nodes, and may not have, is due again."""
     if job.action != Action.FIREWALL or job.opcode == Opcode.TAGS_DEL or job.status is JobStatus.SUCCESS:
         return
-    for port_id in sorted(job.spec["port_ids"]):
-        port = port_rows.lock(db, port_id)
-        if port is not None and port.instance_id == job.instance_id:
+    for port in port_rows.lock_several(db, job.spec["port_ids"]):
+        if port.instance_id == job.instance_id:
             port.firewall_due_at = port.firewall_due_at or now + _PAUSE
             port.firewall_digest = None
 
@@ -72,49 +70,42 @@ def _plan_one(cloud: Cloud, instance_id: str) -> bool:
         instance = instance_rows.lock(db, instance_id)
         if instance is None or instance.state not in firewall_due.STATES or jobs.open_of_instance(db, instance_id):
             return False
-        held = [port_rows.lock(db, port.id) for port in sorted(port_rows.of_instance(db, instance_id), key=_by_id)]
-        due = [port for port in held if port is not None and port.firewall_due_at is not None]
-        changed = _changed(db, due)
+        held = port_rows.lock_several(db, [port.id for port in port_rows.of_instance(db, instance_id)])
+        due = [port for port in held if port.firewall_due_at is not None]
+        rules = security_groups.rules_of(db, [port.id for port in due])
+        changed = [port for port in due if firewall_tags.digest(rules.get(port.id)) != port.firewall_digest]
+        for port in due:
+            # nodes know the others' rules already
+            port.firewall_due_at = None
         for port in changed:
             port.firewall_generation += 1
-        request_id = names.new_request_id()
-        for opcode, spec in _steps(instance, changed, tell(db, changed)):
-            instances.add_job(
-                db,
-                instance,
-                action=Action.FIREWALL,
-                request_id=request_id,
-                now=now,
-                opcode=opcode,
-                spec={**spec, "port_ids": [port.id for port in changed]},
-            )
+        steps = _steps(instance, changed, _said(changed, rules))
+        chains.begin(db, instance, steps, action=Action.FIREWALL, request_id=names.new_request_id(), now=now)
     if changed:
         log.info("firewall.changes", extra={"instance": instance_id, "ports": len(changed)})
     return bool(changed)
 
 
-def _changed(db: Session, due: Sequence[Port]) -> list[Port]:
-    """Give those of the due ports of which nodes are not to hear what they know; the others are due no more."""
-    rules = security_groups.rules_of(db, [port.id for port in due])
-    changed = []
-    for port in due:
+def _said(ports: Sequence[Port], rules: Rules) -> Mapping[str, tuple[str, ...]]:
+    found = _values(ports, rules)
+    for port in ports:
         port.firewall_due_at = None
-        if firewall_tags.digest(rules.get(port.id)) != port.firewall_digest:
-            changed.append(port)
-    return changed
+        if port.id in found:
+            port.firewall_digest = firewall_tags.digest(rules.get(port.id))
+    return found
 
 
-def _by_id(port: Port) -> str:
-    return port.id
+def _values(ports: Sequence[Port], rules: Rules) -> Mapping[str, tuple[str, ...]]:
+    return {
+        port.id: firewall_tags.of(rules.get(port.id), generation=port.firewall_generation)
+        for port in ports
+        if port.firewalled or port.firewall_generation
+    }
 
 
-def _steps(
-    instance: Instance, ports: Sequence[Port], values: Mapping[str, Sequence[str]]
-) -> list[tuple[Opcode, Mapping[str, object]]]:
-    tags = [nic_tags.tag(port_id, firewall_tags.KEY, value) for port_id, own in values.items() for value in own]
-    steps: list[tuple[Opcode, Mapping[str, object]]] = [
-        (Opcode.TAGS_SET, {"tags": some}) for some in nic_tags.portions(tags)
-    ]
+def _steps(instance: Instance, ports: Sequence[Port], told: Mapping[str, Sequence[str]]) -> list[Step]:
+    tags = [nic_tags.tag(port_id, firewall_tags.KEY, value) for port_id, own in told.items() for value in own]
+    steps = chains.tagging(tags)
     if ports and instance.state is State.ACTIVE:
         name = nics.name_of(ports[0].id)
         steps.append((Opcode.SET_PARAMS, {"nics": [["modify", name, {"name": name}]], "hotplug": False}))
@@ -122,4 +113,5 @@ def _steps(
         prefix = nic_tags.tag(port.id, firewall_tags.KEY, "")
         keep = f"{prefix}{port.firewall_generation}:"
         steps.append((Opcode.TAGS_DEL, {"prefix": prefix, "keep": keep}))
-    return steps
+    port_ids = [port.id for port in ports]
+    return [(opcode, {**spec, "port_ids": port_ids}) for opcode, spec in steps]

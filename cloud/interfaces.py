@@ -6,12 +6,13 @@ Lock order: instance, job, subnets by id, port.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
 from cloud import (
+    chains,
     firewall,
     firewall_due,
     guests,
@@ -26,6 +27,7 @@ from cloud import (
     states,
 )
 from cloud.addresses import Ip
+from cloud.chains import Step
 from cloud.context import Caller, Cloud
 from cloud.policy import Operation
 from cloud.ports import Interface, Interfaces, PortView
@@ -44,8 +46,6 @@ from db.security_groups import SecurityGroup
 
 #: Ganeti's limit (constants.MAX_NICS)
 MOST = 8
-
-Steps = list[tuple[Opcode, Mapping[str, object]]]
 
 
 @dataclass(frozen=True)
@@ -152,7 +152,15 @@ def begin_attach(db: Session, cloud: Cloud, caller: Caller, instance: Instance, 
         groups = security_groups.chosen(db, cloud, instance.project_id, None)
     (port,) = ports.attach(db, cloud, caller, instance=instance, interfaces=[interface], groups=groups, first=first)
     db.flush()
-    _begin(db, cloud, caller, instance, action=action, steps=_attaching(db, instance, port))
+    chains.begin(
+        db,
+        instance,
+        _attaching(db, instance, port),
+        action=action,
+        request_id=caller.request_id,
+        now=cloud.clock(),
+        caller=caller,
+    )
     return port
 
 
@@ -168,7 +176,15 @@ def begin_detach(
     named = floating_ips.of_fixed(db, port.id)
     if named is not None:
         raise Conflict(f"port {port.id} has the floating IP {named.id} associated with it: disassociate that first")
-    _begin(db, cloud, caller, instance, action=action, steps=_detaching(db, instance, port, removed=removed))
+    chains.begin(
+        db,
+        instance,
+        _detaching(db, instance, port, removed=removed),
+        action=action,
+        request_id=caller.request_id,
+        now=cloud.clock(),
+        caller=caller,
+    )
 
 
 def groups(cloud: Cloud, caller: Caller, instance_id: str) -> Sequence[GroupView]:
@@ -239,7 +255,7 @@ def _detach(
     begin_detach(db, cloud, caller, instance, port, removed=removed)
 
 
-def _attaching(db: Session, instance: Instance, port: Port) -> Steps:
+def _attaching(db: Session, instance: Instance, port: Port) -> list[Step]:
     places = port_rows.places(db, [instance.id])[instance.id]
     (nic,) = nics.of([place for place in places if place.port.id == port.id])
     change = {"nics": [["add", -1, nic.body()]], "hotplug": _runs(instance), "port_id": port.id}
@@ -249,12 +265,10 @@ def _attaching(db: Session, instance: Instance, port: Port) -> Steps:
         hostname=guests.hostname(instance.name, instance.id),
         firewalls=firewall.tell(db, [port]),
     )
-    # the network script of the node looks at them as soon as the NIC comes
-    told: Steps = [(Opcode.TAGS_SET, {"tags": some}) for some in nic_tags.portions(tags)]
-    return [*told, (Opcode.SET_PARAMS, change)]
+    return [*chains.tagging(tags), (Opcode.SET_PARAMS, change)]
 
 
-def _detaching(db: Session, instance: Instance, port: Port, *, removed: bool) -> Steps:
+def _detaching(db: Session, instance: Instance, port: Port, *, removed: bool) -> list[Step]:
     places = port_rows.places(db, [instance.id])[instance.id]
     change = {
         "nics": [["remove", nics.name_of(port.id), {}]],
@@ -264,7 +278,7 @@ def _detaching(db: Session, instance: Instance, port: Port, *, removed: bool) ->
     }
     prefix = nic_tags.prefix(port.id)
     hostname = guests.hostname(instance.name, instance.id)
-    tags = nic_tags.of_one(places, port.id, hostname=hostname, firewalls=firewall.tell(db, [port]))
+    tags = nic_tags.of_one(places, port.id, hostname=hostname, firewalls=firewall.values(db, [port]))
     portions = nic_tags.portions([tag for tag in tags if tag.startswith(prefix)])
     return [(Opcode.SET_PARAMS, change), *((Opcode.TAGS_DEL, {"prefix": prefix}) for _ in portions)]
 
@@ -272,20 +286,3 @@ def _detaching(db: Session, instance: Instance, port: Port, *, removed: bool) ->
 def _runs(instance: Instance) -> bool:
     # Ganeti refuses to hotplug what does not run
     return instance.state is State.ACTIVE
-
-
-def _begin(db: Session, cloud: Cloud, caller: Caller, instance: Instance, *, action: Action, steps: Steps) -> None:
-    now = cloud.clock()
-    for opcode, spec in steps:
-        instances.add_job(
-            db,
-            instance,
-            action=action,
-            request_id=caller.request_id,
-            now=now,
-            caller=caller,
-            opcode=opcode,
-            spec=spec,
-        )
-    instance.task = states.RULES[action].task
-    instance.updated_at = now

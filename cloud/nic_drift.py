@@ -5,7 +5,7 @@ A NIC is a port's by its name, or else by its MAC, which nobody else in the clou
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -13,7 +13,7 @@ from typing import Any  # changes, as Ganeti's OP_INSTANCE_SET_PARAMS has them
 
 from sqlalchemy.orm import Session
 
-from cloud import firewall, guests, instances, nic_tags, nics, states
+from cloud import chains, firewall, guests, nic_tags, nics
 from cloud.states import Action
 from common import messages, names
 from common.jobs import Opcode
@@ -87,23 +87,15 @@ def repair(
     at_rest = instance.state in (State.ACTIVE, State.STOPPED) and not jobs.open_of_instance(db, instance.id)
     if not changes or not at_rest or tuple(wanted) != nics.of(places):
         return False
-    steps: list[tuple[Opcode, Mapping[str, object]]] = []
-    held = [port for port_id in sorted({place.port.id for place in places}) if (port := port_rows.lock(db, port_id))]
+    held = port_rows.lock_several(db, {place.port.id for place in places})
     if any(port.firewall_due_at is not None for port in held):
         # a change of its rules comes first: it has a generation of its own
         return False
     hostname = guests.hostname(instance.name, instance.id)
-    tags = nic_tags.of(places, hostname=hostname, firewalls=firewall.tell(db, held))
-    # the network script of the node looks at them as soon as a NIC comes
-    steps += [(Opcode.TAGS_SET, {"tags": some}) for some in nic_tags.portions(tags)]
-    steps.append((Opcode.SET_PARAMS, {"nics": changes, "hotplug": instance.state is State.ACTIVE}))
-    request_id = names.new_request_id()
-    for opcode, spec in steps:
-        instances.add_job(
-            db, instance, action=Action.REPAIR_INTERFACES, request_id=request_id, now=now, opcode=opcode, spec=spec
-        )
-    instance.task = states.RULES[Action.REPAIR_INTERFACES].task
-    instance.updated_at = now
+    tags = nic_tags.of(places, hostname=hostname, firewalls=firewall.values(db, held))
+    change = {"nics": changes, "hotplug": instance.state is State.ACTIVE}
+    steps = [*chains.tagging(tags), (Opcode.SET_PARAMS, change)]
+    chains.begin(db, instance, steps, action=Action.REPAIR_INTERFACES, request_id=names.new_request_id(), now=now)
     return True
 
 

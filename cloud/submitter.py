@@ -299,7 +299,7 @@ def _firewalls(
     own = {place.port.id: place.port for some in places.values() for place in some}
     if not own:
         return {}
-    held = [port for port_id in sorted(own) if (port := ports.lock(db, port_id)) is not None]
+    held = ports.lock_several(db, own)
     found = firewall.tell(db, held)
     again = {job.instance_id for job in claimed if job.attempts > 0}
     for port in held:

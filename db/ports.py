@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
@@ -141,6 +141,12 @@ def lock(session: orm.Session, port_id: str) -> Port | None:
     """Get a port and hold it until the transaction ends."""
     query = sa.select(Port).where(Port.id == port_id).with_for_update(key_share=True)
     return session.scalar(query.execution_options(populate_existing=True))
+
+
+def lock_several(session: orm.Session, port_ids: Collection[str]) -> Sequence[Port]:
+    """Get ports by id and hold them until the transaction ends; those that are gone are left out."""
+    query = sa.select(Port).where(Port.id.in_(port_ids)).order_by(Port.id).with_for_update(key_share=True)
+    return session.scalars(query.execution_options(populate_existing=True)).all()
 
 
 def page(

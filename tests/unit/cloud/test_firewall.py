@@ -216,6 +216,15 @@ def test_an_interface_that_comes_later_is_told_with_it(world: World, running: st
     assert plan(world) == 0
 
 
+def test_a_change_is_not_lost_with_a_detach_that_fails(world: World, running: str) -> None:
+    groups.allow(world, groups.default(world))
+    interfaces.detach(world.cloud, world.fresh(), running, port_of(world, running).id)
+    world.finish(running, failed=ganeti.error())
+    assert not under_way(world, running)
+    assert plan(world) == 1
+    assert "1:i4:tcp:80-80:*" in values(under_way(world, running)[0])
+
+
 def test_a_create_whose_outcome_nobody_knew_is_told_again(world: World, network: str) -> None:
     assert network
     instance_id = world.create_one()

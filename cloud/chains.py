@@ -1,0 +1,43 @@
+"""Chains of jobs on one instance: each begins when the one before it has worked, and the last ends the task."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from cloud import instances, nic_tags, states
+from cloud.context import Caller
+from cloud.states import Action
+from common.jobs import Opcode
+from db.instances import Instance
+
+#: an operation, and what its job's row says beyond the instance's
+Step = tuple[Opcode, Mapping[str, object]]
+
+
+def begin(
+    db: Session,
+    instance: Instance,
+    steps: Sequence[Step],
+    *,
+    action: Action,
+    request_id: str,
+    now: datetime,
+    caller: Caller | None = None,
+) -> None:
+    """Leave the jobs for the submitter, and say what is under way where that is a task. The instance's row is held."""
+    for opcode, spec in steps:
+        instances.add_job(
+            db, instance, action=action, request_id=request_id, now=now, caller=caller, opcode=opcode, spec=spec
+        )
+    task = states.RULES[action].task
+    if task is not None:
+        instance.task = task
+        instance.updated_at = now
+
+
+def tagging(tags: Sequence[str]) -> list[Step]:
+    """Give the steps that set an instance's tags, which its node looks at as soon as a NIC comes."""
+    return [(Opcode.TAGS_SET, {"tags": some}) for some in nic_tags.portions(tags)]
