@@ -12,6 +12,7 @@ from cloud.context import Caller
 from cloud.states import Action
 from common.jobs import Opcode
 from db.instances import Instance
+from db.jobs import Job
 
 #: an operation, and what its job's row says beyond the instance's
 Step = tuple[Opcode, Mapping[str, object]]
@@ -26,16 +27,19 @@ def begin(
     request_id: str,
     now: datetime,
     caller: Caller | None = None,
-) -> None:
+) -> list[Job]:
     """Leave the jobs for the submitter, and say what is under way where that is a task. The instance's row is held."""
-    for opcode, spec in steps:
+    left = [
         instances.add_job(
             db, instance, action=action, request_id=request_id, now=now, caller=caller, opcode=opcode, spec=spec
         )
+        for opcode, spec in steps
+    ]
     task = states.RULES[action].task
     if task is not None:
         instance.task = task
         instance.updated_at = now
+    return left
 
 
 def tagging(tags: Sequence[str]) -> list[Step]:

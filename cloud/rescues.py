@@ -11,7 +11,8 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from cloud import instances, policy, states
+from cloud import chains, instances, policy, states
+from cloud.chains import Step
 from cloud.context import Caller, Cloud
 from cloud.policy import Operation
 from cloud.states import Action
@@ -77,23 +78,11 @@ def _add_steps(
     db: Session, cloud: Cloud, instance: Instance, *, caller: Caller, action: Action, hvparams: Mapping[str, str]
 ) -> None:
     rule = states.check(action, state=instance.state, task=instance.task, what=f"server {instance.id}")
-    steps: list[tuple[Opcode, Mapping[str, object]]] = [
+    steps: list[Step] = [
         (rule.opcode, {"hvparams": dict(hvparams)}),
         (Opcode.STARTUP, {"always": instance.state is State.ACTIVE}),
     ]
     if instance.state is State.ACTIVE:
         steps.insert(0, (Opcode.SHUTDOWN, {}))
     now = cloud.clock()
-    for opcode, spec in steps:
-        instances.add_job(
-            db,
-            instance,
-            action=action,
-            request_id=caller.request_id,
-            now=now,
-            caller=caller,
-            opcode=opcode,
-            spec=spec,
-        )
-    instance.task = rule.task
-    instance.updated_at = now
+    chains.begin(db, instance, steps, action=action, request_id=caller.request_id, now=now, caller=caller)

@@ -12,7 +12,8 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from cloud import flavors, instances, policy, quotas, states
+from cloud import chains, flavors, instances, policy, quotas, states
+from cloud.chains import Step
 from cloud.context import Caller, Cloud
 from cloud.policy import Operation
 from cloud.states import Action
@@ -34,14 +35,12 @@ def begin(cloud: Cloud, caller: Caller, instance_id: str, flavor_id: str) -> Non
     policy.require(caller, Operation.SERVER_WRITE)
     with cloud.sessions.begin() as db:
         instance = instances.unlocked(db, caller, instance_id)
-        rule = states.check(Action.RESIZE, state=instance.state, task=instance.task, what=f"server {instance_id}")
+        states.check(Action.RESIZE, state=instance.state, task=instance.task, what=f"server {instance_id}")
         flavor = flavors.usable(db, caller, flavor_id)
         _check_flavor(instance, flavor)
         instance.resizing_to = _size_of(flavor)
         quotas.recharge(db, instance, within=cloud.settings)
         _add_steps(db, cloud, instance, caller=caller, action=Action.RESIZE, size=instance.resizing_to)
-        instance.task = rule.task
-        instance.updated_at = cloud.clock()
     cloud.wake()
 
 
@@ -62,10 +61,8 @@ def revert(cloud: Cloud, caller: Caller, instance_id: str) -> None:
     with cloud.sessions.begin() as db:
         instance = instances.unlocked(db, caller, instance_id)
         what = f"server {instance_id}"
-        rule = states.check(Action.REVERT_RESIZE, state=instance.state, task=instance.task, what=what)
+        states.check(Action.REVERT_RESIZE, state=instance.state, task=instance.task, what=what)
         _add_steps(db, cloud, instance, caller=caller, action=Action.REVERT_RESIZE, size=instance.resized_from or {})
-        instance.task = rule.task
-        instance.updated_at = cloud.clock()
     cloud.wake()
 
 
@@ -147,20 +144,11 @@ def _add_steps(db: Session, cloud: Cloud, instance: Instance, *, caller: Caller,
     # for the list of migrations: a resize is one that stays
     change |= {"from": instance.node, "to": instance.node}
     change |= {"old_flavor_id": instance.flavor_id, "new_flavor_id": size["flavor_id"]}
-    steps: list[tuple[Opcode, Size]] = [(Opcode.SET_PARAMS, change)]
+    steps: list[Step] = [(Opcode.SET_PARAMS, change)]
     if running:
         steps = [(Opcode.SHUTDOWN, {}), *steps, (Opcode.STARTUP, {"always": True})]
-    for opcode, spec in steps:
-        instances.add_job(
-            db,
-            instance,
-            action=action,
-            request_id=caller.request_id,
-            now=cloud.clock(),
-            caller=caller,
-            opcode=opcode,
-            spec=spec,
-        )
+    now = cloud.clock()
+    chains.begin(db, instance, steps, action=action, request_id=caller.request_id, now=now, caller=caller)
 
 
 def _check_flavor(instance: Instance, flavor: Flavor) -> None:

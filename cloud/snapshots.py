@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 
 from sqlalchemy.orm import Session
 
-from cloud import image_changes, instances, policy, states
+from cloud import chains, image_changes, instances, policy, states
+from cloud.chains import Step
 from cloud.context import Caller, Cloud
 from cloud.policy import Operation
 from cloud.states import Action
@@ -52,15 +53,13 @@ def begin(cloud: Cloud, caller: Caller, instance_id: str, spec: SnapshotSpec) ->
         what = f"server {instance_id}"
         if instance.task is None and instance.state is State.ACTIVE:
             raise Conflict(f"{what} is running; stop it first: Ganeti can't copy a disk that is in use")
-        rule = states.check(Action.CREATE_IMAGE, state=instance.state, task=instance.task, what=what)
+        states.check(Action.CREATE_IMAGE, state=instance.state, task=instance.task, what=what)
         _check(db, cloud, instance)
         image = image_changes.insert(db, cloud, caller, _image(db, caller, instance, spec))
         image.status = ImageStatus.SAVING
         image.server_id = instance.id
         image.rotation = spec.backup.rotation if spec.backup else None
         _add_steps(db, cloud, caller, instance, image.id)
-        instance.task = rule.task
-        instance.updated_at = cloud.clock()
     cloud.wake()
     return image
 
@@ -76,25 +75,16 @@ def _check(db: Session, cloud: Cloud, instance: Instance) -> None:
 
 
 def _add_steps(db: Session, cloud: Cloud, caller: Caller, instance: Instance, image_id: str) -> None:
-    steps: list[tuple[Opcode, dict[str, object]]] = [
+    steps: list[Step] = [
         (Opcode.SET_PARAMS, {"image_id": image_id}),
         (Opcode.EXPORT, {"image_id": image_id}),
         (Opcode.SET_PARAMS, {"always": True}),
     ]
-    for opcode, spec in steps:
-        job = instances.add_job(
-            db,
-            instance,
-            action=Action.CREATE_IMAGE,
-            request_id=caller.request_id,
-            now=cloud.clock(),
-            caller=caller,
-            opcode=opcode,
-            spec=spec,
-        )
-        if opcode is Opcode.EXPORT:
-            limited = not policy.allows(caller.roles, Operation.IMAGE_WRITE_ALL)
-            db.add(image_copies.ImageCopy(image_id=image_id, job_id=job.id, limited=limited, created_at=cloud.clock()))
+    now, action = cloud.clock(), Action.CREATE_IMAGE
+    left = chains.begin(db, instance, steps, action=action, request_id=caller.request_id, now=now, caller=caller)
+    copies = next(job for job in left if job.opcode == Opcode.EXPORT)
+    limited = not policy.allows(caller.roles, Operation.IMAGE_WRITE_ALL)
+    db.add(image_copies.ImageCopy(image_id=image_id, job_id=copies.id, limited=limited, created_at=now))
 
 
 def _image(db: Session, caller: Caller, instance: Instance, spec: SnapshotSpec) -> image_changes.NewImage:
