@@ -16,11 +16,12 @@ import ipaddress
 import json
 import re
 import subprocess
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ganeti_hooks import nft
+from ganeti_hooks.nic import Nic
 from ganeti_hooks.refused import Refused
 
 #: of a MAC, what a mac-filtered network's begin with
@@ -96,26 +97,32 @@ def current(values: Iterable[str]) -> list[str] | None:
     return None if "off" in newest else sorted(rule for rule in newest if rule != "on")
 
 
-def load(tap: str, *, routed: bool, link: str, macs: str | None, rules: Sequence[str] | None) -> None:
-    """Give a tap these rules and no others, at once; None lets everything through. Raises Refused.
+def of(nic: Nic) -> list[str] | None:
+    """Give the rules that a NIC's tags tell of, as `current` does."""
+    return current(nic.facts.get("fw", ()))
 
-    `macs` is the MAC prefix of a network that shares its bridge.
+
+def load(nic: Nic) -> None:
+    """Give a NIC's tap the rules that its tags tell of and no others, at once; without a firewall all is let through.
+
+    Raises Refused.
     """
-    family = "inet" if routed else "bridge"
+    family, rules = nft.family(routed=nic.routed), of(nic)
     if rules is None:
-        nft.load(_cleared(tap, family))
+        nft.load(_cleared(nic.tap, family))
         return
     found = [parsed(rule) for rule in rules]
     zone = ""
-    if not routed:
-        _watch(link)
-        zone = _zone(link) + (_filtered_zone(macs) if macs is not None else "")
-    nft.load(_STATE + zone + text(tap, family, found))
+    if not nic.routed:
+        _watch(nic.link)
+        macs = nic.first("macs")
+        zone = _zone(nic.link) + (_filtered_zone(macs) if macs is not None else "")
+    nft.load(_STATE + zone + text(nic.tap, family, found))
 
 
 def clear(tap: str) -> None:
     """Let everything through a tap, whatever it was."""
-    nft.load("".join(_cleared(tap, family) for family in ("bridge", "inet")))
+    nft.load("".join(_cleared(tap, family) for family in nft.FAMILIES))
 
 
 def parsed(rule: str) -> Rule:
@@ -148,32 +155,30 @@ def text(tap: str, family: str, rules: Sequence[Rule]) -> str:
     asks = ["udp sport 68 udp dport 67 accept", "udp sport 546 udp dport 547 accept"]
     lines = _TABLE.format(family=family)
     for kind, own, dhcp in (("in", into, answers), ("out", out, asks)):
-        name = nft.chain(kind, tap)
-        where = f"{family} {nft.TABLE} {name}"
-        body = [*always, *dhcp, *(line for rule in own for line in _lines(rule)), "counter drop"]
-        lines += f"add chain {where}\nflush chain {where}\n" + "".join(f"add rule {where} {line}\n" for line in body)
-        lines += f'add element {family} {nft.TABLE} firewall_{kind} {{ "{tap}" : jump {name} }}\n'
+        body = [*always, *dhcp, *map(_line, own), "counter drop"]
+        lines += nft.led(family, f"firewall_{kind}", kind, tap, body)
     return lines
 
 
-def forget_connections(addresses: Sequence[str], *, link: str, routed: bool, macs: str | None) -> None:
+def forget_connections(nic: Nic) -> None:
     """Have a guest's connections judged anew by its rules: those that these do not allow any more end."""
-    numbers = [_filtered_number(macs)] if macs is not None else [] if routed else _zones(link)
+    macs = nic.first("macs")
+    numbers = [_filtered_number(macs)] if macs is not None else [] if nic.routed else _zones(nic.link)
     zone = [each for number in numbers for each in ("--zone", str(number))]
-    for address in addresses:
-        version = ipaddress.ip_address(address).version
-        for end in ("--orig-src", "--orig-dst"):
-            # it exits with 1 where there is none
-            subprocess.run(
-                ["conntrack", "-D", "-f", f"ipv{version}", end, address, *zone],
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                timeout=_TIMEOUT,
-                check=False,
-            )
+    for version in (4, 6):
+        for address in nic.addresses(version):
+            for end in ("--orig-src", "--orig-dst"):
+                # it exits with 1 where there is none
+                subprocess.run(
+                    ["conntrack", "-D", "-f", f"ipv{version}", end, address, *zone],
+                    stdin=subprocess.DEVNULL,
+                    capture_output=True,
+                    timeout=_TIMEOUT,
+                    check=False,
+                )
 
 
-def _lines(rule: Rule) -> Iterator[str]:
+def _line(rule: Rule) -> str:
     line = "meta protocol ip" if rule.version == 4 else "meta protocol ip6"
     if rule.far is not None:
         side = "saddr" if rule.ingress else "daddr"
@@ -189,18 +194,12 @@ def _lines(rule: Rule) -> Iterator[str]:
             line += f" {family} code {rule.last}"
     elif rule.first is not None:
         raise Refused(f"{rule.protocol} has no ports")
-    yield f"{line} accept"
+    return f"{line} accept"
 
 
 def _cleared(tap: str, family: str) -> str:
-    lines = _TABLE.format(family=family)
-    for kind in ("in", "out"):
-        # a chain that something leads to can't be deleted, nor can an element that is not there
-        where = f"{family} {nft.TABLE} {nft.chain(kind, tap)}"
-        lines += f"add chain {where}\nflush chain {where}\n"
-        element = f'element {family} {nft.TABLE} firewall_{kind} {{ "{tap}" : jump {nft.chain(kind, tap)} }}\n'
-        lines += f"add {element}delete {element}delete chain {where}\n"
-    return lines
+    gone = (nft.unled(family, f"firewall_{kind}", kind, tap) for kind in ("in", "out"))
+    return _TABLE.format(family=family) + "".join(gone)
 
 
 def _watch(link: str) -> None:
@@ -219,12 +218,7 @@ def _watch(link: str) -> None:
 
 def _zone(link: str) -> str:
     """Give what has a bridge's connections tracked apart, where nothing of them goes through the node's own routes."""
-    name = nft.chain("zone", link)
-    where = f"inet {nft.TABLE} {name}"
-    lines = f"add chain {where}\nflush chain {where}\n"
-    for number in _zones(link):
-        lines += f"add rule {where} ct zone set {number}\n"
-    return lines + f'add element inet {nft.TABLE} zones {{ "{link}" : jump {name} }}\n'
+    return nft.led("inet", "zones", "zone", link, [f"ct zone set {number}" for number in _zones(link)])
 
 
 def _filtered_zone(macs: str) -> str:

@@ -41,11 +41,8 @@ def _apply(note: notes.Note, tags: str, node: Node) -> None:
             "TAGS": tags,
         }
     )
-    rules = firewall.current(nic.facts.get("fw", ()))
-    if rules == note.firewall:
+    if firewall.of(nic) == note.firewall:
         return
-    macs = nic.first("macs")
-    firewall.load(nic.tap, routed=nic.routed, link=nic.link, macs=macs, rules=rules)
+    firewall.load(nic)
     notes.write(node.notes, nic)
-    addresses = [*nic.addresses(4), *nic.addresses(6)]
-    firewall.forget_connections(addresses, link=nic.link, routed=nic.routed, macs=macs)
+    firewall.forget_connections(nic)

@@ -19,7 +19,6 @@ Standard library, nft, conntrack, iproute2 and Ganeti's net-common only.
 from __future__ import annotations
 
 import ipaddress
-import re
 import shutil
 import subprocess
 import sys
@@ -47,6 +46,8 @@ add chain {family} syros_guests prerouting {{ type filter hook prerouting priori
 flush chain {family} syros_guests prerouting
 add rule {family} syros_guests prerouting iifname vmap @from_guests
 """
+#: the map that leads to a tap's chain, and what the chain's name begins with
+_GUARD = ("from_guests", "nic")
 
 
 @dataclass(frozen=True)
@@ -98,18 +99,17 @@ def guard(nic: Nic) -> None:
 
 def protect(nic: Nic) -> None:
     """Have the kernel let through what the NIC's security groups allow, and no more."""
-    rules = firewall.current(nic.facts.get("fw", ()))
-    firewall.load(nic.tap, routed=nic.routed, link=nic.link, macs=nic.first("macs"), rules=rules)
+    firewall.load(nic)
 
 
 def rules(nic: Nic) -> str:
     """Give the rules, as nft reads them: the tap's own chain, made anew, and what leads to it."""
-    family = "inet" if nic.mode == "routed" else "bridge"
+    family = nft.family(routed=nic.routed)
     lines = [f"ether saddr != {nic.mac} drop", *_ipv4(nic), *_ipv6(nic)]
     if family == "bridge":
         # nothing else is anybody's name; a frame with a VLAN's tag would leave by a trunk
         lines = [f"ether type != {{ {', '.join(_ETHERNET)} }} drop", *lines, *_arp(nic)]
-    return _chain(nic.tap, family, lines)
+    return _TABLE.format(family=family) + nft.led(family, *_GUARD, nic.tap, lines)
 
 
 def forget(tap: str, node: Node) -> None:
@@ -120,17 +120,9 @@ def forget(tap: str, node: Node) -> None:
     notes.forget(node.notes, tap)
     routes.forget(tap)
     if shutil.which("nft") is not None:
-        nft.load("".join(_chain(tap, family, []) for family in ("bridge", "inet")))
+        nft.load("".join(_TABLE.format(family=family) + nft.unled(family, *_GUARD, tap) for family in nft.FAMILIES))
         firewall.clear(tap)
         mac_filter.load(tap, None)
-
-
-def _chain(tap: str, family: str, lines: list[str]) -> str:
-    # a name with a dot or a dash would have to be quoted
-    chain = f"{family} syros_guests nic_" + re.sub(r"\W", "_", tap)
-    body = "".join(f"add rule {chain} {line}\n" for line in lines)
-    jump = f'add element {family} syros_guests from_guests {{ "{tap}" : jump {chain.rpartition(" ")[2]} }}\n'
-    return f"{_TABLE.format(family=family)}add chain {chain}\nflush chain {chain}\n{body}{jump}"
 
 
 def bind(nic: Nic, node: Node) -> None:
@@ -151,7 +143,7 @@ def binding(nic: Nic) -> dict[str, object] | None:
         "interface": nic.tap,
         "instance": nic.instance,
         "mac": nic.mac,
-        "mode": "routed" if nic.mode == "routed" else "bridged",
+        "mode": "routed" if nic.routed else "bridged",
         "link": nic.link if nic.mode == "bridged" else "",
         "hostname": nic.hostname.partition(".")[0],
         "domain": nic.hostname.partition(".")[2],

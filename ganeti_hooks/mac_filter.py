@@ -53,14 +53,6 @@ def text(tap: str, prefix: str | None) -> str:
             "drop",
         ]
     lines = _TABLE
-    for kind, rules in (("in", into), ("out", out)):
-        name = nft.chain(f"filtered_{kind}", tap)
-        where = f"bridge {nft.TABLE} {name}"
-        lines += f"add chain {where}\nflush chain {where}\n"
-        lines += "".join(f"add rule {where} {rule}\n" for rule in rules)
-        element = f'element bridge {nft.TABLE} filtered_{kind} {{ "{tap}" : jump {name} }}\n'
-        lines += f"add {element}"
-        if not rules:
-            # a chain that something leads to can't be deleted, nor can an element that is not there
-            lines += f"delete {element}delete chain {where}\n"
+    for kind, rules in (("filtered_in", into), ("filtered_out", out)):
+        lines += nft.led("bridge", kind, kind, tap, rules) if rules else nft.unled("bridge", kind, kind, tap)
     return lines

@@ -24,14 +24,13 @@ class Note:
     mac: str
     mode: str
     link: str
-    #: see ganeti_hooks.firewall.current
+    #: see ganeti_hooks.firewall.of
     firewall: list[str] | None
 
 
 def write(folder: Path, nic: Nic) -> None:
     """Leave the note of a tap, in the place of any that it had."""
-    rules = firewall.current(nic.facts.get("fw", ()))
-    note = Note(nic.tap, nic.instance, nic.name, nic.mac, nic.mode, nic.link, rules)
+    note = Note(nic.tap, nic.instance, nic.name, nic.mac, nic.mode, nic.link, firewall.of(nic))
     document.write(folder / nic.tap, vars(note))
 
 
