@@ -20,7 +20,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ganeti_hooks import nft
+from ganeti_hooks import iproute, nft
 from ganeti_hooks.nic import Nic
 from ganeti_hooks.refused import Refused
 
@@ -210,10 +210,8 @@ def _watch(link: str) -> None:
             raise Refused("this kernel has no br_netfilter, without which answers can't be told from questions")
         for name in ("arptables", "iptables", "ip6tables"):
             (_HOOKS / f"bridge-nf-call-{name}").write_text("0")
-    command = ["ip", "link", "set", "dev", link, "type", "bridge", "nf_call_iptables", "1", "nf_call_ip6tables", "1"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT, check=False)
-    if done.returncode != 0:
-        raise Refused(f"bridge {link}: {done.stderr.strip()}")
+    own = ("nf_call_iptables", "1", "nf_call_ip6tables", "1")
+    iproute.run("link", "set", "dev", link, "type", "bridge", *own)
 
 
 def _zone(link: str) -> str:
@@ -236,12 +234,8 @@ def _filtered_number(macs: str) -> int:
 
 def _zones(link: str) -> list[int]:
     """Give the number under which a bridge's connections are tracked; none if the node may be a router on it."""
-    command = ["ip", "-json", "address", "show", "dev", link, "scope", "global"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT, check=False)
-    if done.returncode != 0:
-        raise Refused(f"bridge {link}: {done.stderr.strip()}")
-    found = json.loads(done.stdout or "[]")
-    if any(each.get("addr_info") for each in found):
+    shown = iproute.run("-json", "address", "show", "dev", link, "scope", "global").stdout
+    if any(each.get("addr_info") for each in json.loads(shown or "[]")):
         return []
     index = int(Path(f"/sys/class/net/{link}/ifindex").read_text(encoding="ascii"))
     return [1 + (index - 1) % 0x7FFE]

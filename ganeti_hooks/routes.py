@@ -18,15 +18,14 @@ it.
 from __future__ import annotations
 
 import ipaddress
-import json
 import re
 import socket
 import struct
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any  # JSON, as ip(8) prints it
 
+from ganeti_hooks import iproute
 from ganeti_hooks.nic import Nic
 from ganeti_hooks.refused import Refused
 
@@ -35,7 +34,6 @@ PROTOCOL = "83"
 
 _TABLE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _SETTINGS = Path("/proc/sys/net")
-_TIMEOUT = 20.0
 _VERSIONS = (4, 6)
 _ALL = b"\xff" * 6
 _ALL_NODES = "ff02::1"
@@ -48,7 +46,7 @@ def connect(nic: Nic) -> None:
         raise Refused(f"LINK={table!r} names no routing table")
     if not (nic.addresses(4) or nic.addresses(6)):
         raise Refused("a routed NIC has an address, and this has none")
-    _ip("link", "set", "dev", nic.tap, "mtu", nic.first("mtu") or "1500", "up")
+    iproute.run("link", "set", "dev", nic.tap, "mtu", nic.first("mtu") or "1500", "up")
     for version in _VERSIONS:
         _take_away(nic.tap, version)
         addresses = nic.addresses(version)
@@ -60,10 +58,10 @@ def connect(nic: Nic) -> None:
 def sweep() -> None:
     """Forget rules and proxies of guests that are not here any more."""
     for version in _VERSIONS:
-        here = {each["dst"] for each in _shown(version, "route", "show", "table", "all", "proto", PROTOCOL)}
+        here = {each["dst"] for each in iproute.shown(version, "route", "show", "table", "all", "proto", PROTOCOL)}
         for proxy in _proxies(version):
             if proxy["dst"] not in here:
-                _ip(f"-{version}", "neigh", "del", "proxy", proxy["dst"], "dev", proxy["dev"], check=False)
+                iproute.run(f"-{version}", "neigh", "del", "proxy", proxy["dst"], "dev", proxy["dev"], check=False)
         for rule in _rules(version):
             if not Path("/sys/class/net", rule["iif"]).exists():
                 _forget_rule(version, rule)
@@ -79,11 +77,11 @@ def forget(tap: str) -> None:
 def _route(tap: str, version: int, addresses: Sequence[str], table: str) -> None:
     uplinks = _uplinks(version, table)
     _be_router(tap, version, uplinks)
-    _ip(f"-{version}", "rule", "add", "iif", tap, "table", table, "protocol", PROTOCOL)
+    iproute.run(f"-{version}", "rule", "add", "iif", tap, "table", table, "protocol", PROTOCOL)
     for address in addresses:
-        _ip(f"-{version}", "route", "replace", address, "dev", tap, "table", table, "proto", PROTOCOL)
+        iproute.run(f"-{version}", "route", "replace", address, "dev", tap, "table", table, "proto", PROTOCOL)
         for uplink in uplinks:
-            _ip(f"-{version}", "neigh", "replace", "proxy", address, "dev", uplink, "protocol", PROTOCOL)
+            iproute.run(f"-{version}", "neigh", "replace", "proxy", address, "dev", uplink, "protocol", PROTOCOL)
             announce(uplink, address)
 
 
@@ -110,7 +108,7 @@ def _be_router(tap: str, version: int, uplinks: Sequence[str]) -> None:
 def _uplinks(version: int, table: str) -> list[str]:
     """Give the interfaces by which a table's default routes leave."""
     found: dict[str, None] = {}
-    for route in _shown(version, "route", "show", "table", table, "default"):
+    for route in iproute.shown(version, "route", "show", "table", table, "default"):
         for hop in route.get("nexthops", [route]):
             if "dev" in hop:
                 found[hop["dev"]] = None
@@ -119,32 +117,24 @@ def _uplinks(version: int, table: str) -> list[str]:
 
 def _take_away(tap: str, version: int) -> None:
     # with nothing to flush it may fail, as it does without any table
-    _ip(f"-{version}", "route", "flush", "table", "all", "dev", tap, "proto", PROTOCOL, check=False)
+    iproute.run(f"-{version}", "route", "flush", "table", "all", "dev", tap, "proto", PROTOCOL, check=False)
     for rule in _rules(version):
         if rule["iif"] == tap:
             _forget_rule(version, rule)
 
 
 def _rules(version: int) -> list[dict[str, Any]]:
-    found = _shown(version, "rule", "show")
+    found = iproute.shown(version, "rule", "show")
     return [rule for rule in found if rule.get("protocol") == PROTOCOL and "iif" in rule]
 
 
 def _forget_rule(version: int, rule: dict[str, Any]) -> None:
     which = ["pref", str(rule["priority"]), "iif", rule["iif"], "table", str(rule["table"])]
-    _ip(f"-{version}", "rule", "del", *which, check=False)
+    iproute.run(f"-{version}", "rule", "del", *which, check=False)
 
 
 def _proxies(version: int) -> list[dict[str, Any]]:
-    return [each for each in _shown(version, "neigh", "show", "proxy") if each.get("protocol") == PROTOCOL]
-
-
-def _shown(version: int, *arguments: str) -> list[dict[str, Any]]:
-    # a table that has no route yet is none
-    done = _ip("-json", "-details", f"-{version}", *arguments, check=False)
-    found: list[dict[str, Any]] = json.loads(done.stdout or "[]") if done.returncode == 0 else []
-    # rules of a sort that ip(8) can't describe come as empty
-    return [each for each in found if each]
+    return [each for each in iproute.shown(version, "neigh", "show", "proxy") if each.get("protocol") == PROTOCOL]
 
 
 def announce(uplink: str, address: str) -> None:
@@ -171,7 +161,7 @@ def _arp(mac: bytes, ip: bytes) -> bytes:
 
 def _advertisement(uplink: str, mac: bytes, ip: bytes) -> bytes | None:
     """Give an unsolicited neighbour advertisement (RFC 4861, 7.2.6); None where no address is there to send from."""
-    own = _shown(6, "address", "show", "dev", uplink, "scope", "link")
+    own = iproute.shown(6, "address", "show", "dev", uplink, "scope", "link")
     local = [info["local"] for each in own for info in each.get("addr_info", ())]
     if not local:
         return None
@@ -192,17 +182,3 @@ def _checksum(data: bytes) -> int:
     while total >> 16:
         total = (total & 0xFFFF) + (total >> 16)
     return ~total & 0xFFFF
-
-
-def _ip(*arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        ["ip", *arguments],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=_TIMEOUT,
-        check=False,
-    )
-    if check and done.returncode != 0:
-        raise Refused(f"ip {' '.join(arguments)}: {done.stderr.strip()}")
-    return done
