@@ -17,11 +17,12 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy.orm import Session
 
-from cloud import firewall_due, instances, interfaces, networks, policy, ports, quotas, security_groups
+from cloud import firewall_due, fixed_ips, instances, interfaces, networks, policy, ports, quotas, security_groups
 from cloud.addresses import Ip
 from cloud.context import Caller, Cloud
+from cloud.fixed_ips import FixedIp
 from cloud.policy import Operation
-from cloud.ports import FixedIp, Interface
+from cloud.ports import Interface
 from cloud.states import Action
 from common import names
 from common.errors import Busy, Conflict, Invalid, NotFound
@@ -221,9 +222,9 @@ def _insert(db: Session, cloud: Cloud, caller: Caller, spec: FloatingSpec, netwo
     port = ports.make(db, cloud, network, project_id=caller.project_id)
     port.floating = True
     if spec.subnet_id is not None or spec.ip is not None:
-        ports.assign(db, port, subnets, [FixedIp(spec.subnet_id, spec.ip)])
+        fixed_ips.assign(db, port, subnets, [FixedIp(spec.subnet_id, spec.ip)])
     else:
-        ports.assign(db, port, _of_one_version(subnets), None)
+        fixed_ips.assign(db, port, _of_one_version(subnets), None)
     floating = FloatingIp(
         id=names.new_id(),
         project_id=caller.project_id,

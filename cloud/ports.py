@@ -14,9 +14,10 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from cloud import addresses, firewall_due, networks, policy, quotas, security_groups
+from cloud import addresses, firewall_due, fixed_ips, networks, policy, quotas, security_groups
 from cloud.addresses import Ip
 from cloud.context import Caller, Cloud
+from cloud.fixed_ips import FixedIp
 from cloud.policy import Operation
 from common import names
 from common.errors import Conflict, Invalid, NotFound
@@ -30,17 +31,7 @@ from db.quotas import Resource
 from db.security_groups import SecurityGroup
 from db.sorting import Order
 
-#: addresses that a port may have
-MOST_ADDRESSES = 10
 _MAC_TRIES = 20
-
-
-@dataclass(frozen=True)
-class FixedIp:
-    """An address that is asked for: any of a subnet, or this one of whichever subnet has it."""
-
-    subnet_id: str | None = None
-    ip: Ip | None = None
 
 
 @dataclass(frozen=True)
@@ -279,7 +270,7 @@ def attach(
             network = found[each.network_id or ""]
             port = make(db, cloud, network, project_id=instance.project_id, instance=instance, number=number)
             fixed = (FixedIp(ip=each.ip),) if each.ip is not None else None
-            assign(db, port, [subnet for subnet in subnets if subnet.network_id == network.id], fixed)
+            fixed_ips.assign(db, port, [subnet for subnet in subnets if subnet.network_id == network.id], fixed)
             _check_routed(db, network, port)
             new.append(port.id)
         made.append(port)
@@ -365,22 +356,6 @@ def make(
     return port
 
 
-def assign(db: Session, port: Port, subnets: Sequence[Subnet], wanted: Sequence[FixedIp] | None) -> Sequence[Address]:
-    """Give a port its addresses of its network's held subnets; raises Invalid or Conflict."""
-    if wanted is None:
-        return _automatic(db, port, subnets)
-    if len(wanted) > MOST_ADDRESSES:
-        raise Invalid(f"fixed_ips: {MOST_ADDRESSES} at most")
-    found = []
-    for each in wanted:
-        subnet = _subnet(subnets, each)
-        if each.ip is None:
-            found.append(addresses.choose(db, subnet, port))
-        else:
-            found.append(addresses.claim(db, subnet, port, each.ip))
-    return found
-
-
 def _create(
     db: Session,
     cloud: Cloud,
@@ -396,7 +371,7 @@ def _create(
     port = make(db, cloud, network, project_id=caller.project_id, mac=spec.mac, name=spec.name)
     port.description, port.enabled, port.firewalled = spec.description, spec.enabled, spec.firewalled
     own = [subnet for subnet in subnets if subnet.network_id == network.id]
-    addresses = assign(db, port, own, spec.fixed_ips)
+    addresses = fixed_ips.assign(db, port, own, spec.fixed_ips)
     _check_routed(db, network, port)
     group_rows.join(db, [port.id], [group.id for group in groups])
     return PortView(port, addresses, sorted(group.id for group in groups))
@@ -407,32 +382,12 @@ def _readdress(db: Session, port: Port, subnets: Sequence[Subnet], wanted: Seque
     if port.instance_id is not None:
         raise Conflict(f"fixed_ips: port {port.id} is an interface of server {port.instance_id}, which keeps them")
     check_carries_none(port)
-    left = list(ports.addresses_of(db, [port.id]).get(port.id, ()))
-    new = []
-    for each in wanted:
-        kept = next((address for address in left if _is_meant(address, each)), None)
-        if kept is None:
-            new.append(each)
-        else:
-            left.remove(kept)
-    if len(wanted) > MOST_ADDRESSES:
-        raise Invalid(f"fixed_ips: {MOST_ADDRESSES} at most")
-    for address in left:
-        db.delete(address)
-    db.flush()
-    addresses.free(db, _by_id(subnets), left)
-    assign(db, port, subnets, new)
+    fixed_ips.replace(db, port, subnets, wanted)
     network = network_rows.get(db, port.network_id)
     if network is not None:
         _check_routed(db, network, port)
     address_history.end(db, [port.id], now)
     address_history.begin(db, [port.id], now)
-
-
-def _is_meant(address: Address, wanted: FixedIp) -> bool:
-    if wanted.ip is not None and address.ip != str(wanted.ip):
-        return False
-    return wanted.subnet_id is None or address.subnet_id == wanted.subnet_id
 
 
 def _groups(db: Session, cloud: Cloud, caller: Caller, spec: PortSpec) -> Sequence[SecurityGroup]:
@@ -478,36 +433,6 @@ def _check_routed(db: Session, network: Network, port: Port) -> None:
     # Ganeti refuses such a NIC
     if network.kind is Kind.ROUTED and not ports.addresses_of(db, [port.id]):
         raise Conflict(f"fixed_ips: network {network.id} is routed: a port of it has an address")
-
-
-def _automatic(db: Session, port: Port, subnets: Sequence[Subnet]) -> Sequence[Address]:
-    """Take an address of each IP version, of the first subnet that has one left."""
-    found = []
-    for version in sorted({subnet.version for subnet in subnets}):
-        candidates = sorted(
-            (subnet for subnet in subnets if subnet.version == version), key=lambda row: (row.created_at, row.id)
-        )
-        for subnet in candidates:
-            try:
-                found.append(addresses.choose(db, subnet, port))
-            except addresses.Exhausted:
-                if subnet is candidates[-1]:
-                    raise
-            else:
-                break
-    return found
-
-
-def _subnet(subnets: Sequence[Subnet], wanted: FixedIp) -> Subnet:
-    for subnet in subnets:
-        if wanted.subnet_id is not None:
-            if subnet.id == wanted.subnet_id:
-                return subnet
-        elif wanted.ip is not None and wanted.ip in addresses.cidr(subnet):
-            return subnet
-    if wanted.subnet_id is not None:
-        raise Invalid(f"fixed_ips: the network has no subnet {wanted.subnet_id}")
-    raise Invalid(f"fixed_ips: {wanted.ip} is in no subnet of the network")
 
 
 def _network(db: Session, caller: Caller, network_id: str) -> Network:

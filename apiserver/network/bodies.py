@@ -10,9 +10,10 @@ from typing import TypeVar
 from apiserver.validation import Body
 from cloud import security_groups
 from cloud.addresses import Cidr, Ip
+from cloud.fixed_ips import FixedIp
 from cloud.floating_ips import FloatingChange, FloatingSpec, Target
 from cloud.networks import NetworkChange, NetworkSpec
-from cloud.ports import FixedIp, PortChange, PortSpec
+from cloud.ports import PortChange, PortSpec
 from cloud.subnets import Pool, Route, SubnetChange, SubnetSpec
 from common.errors import Invalid
 from db.networks import Ipv6Mode, Kind

@@ -8,8 +8,9 @@ import pytest
 
 from cloud import address_history, addresses, guest_network, instances, nics, ports
 from cloud import networks as cloud_networks
+from cloud.fixed_ips import FixedIp
 from cloud.networks import NetworkSpec
-from cloud.ports import FixedIp, Interface, Interfaces, PortChange, PortSpec
+from cloud.ports import Interface, Interfaces, PortChange, PortSpec
 from common.errors import Conflict, Invalid, NotFound
 from db import ports as port_rows
 from db.networks import Kind
