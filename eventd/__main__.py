@@ -6,9 +6,8 @@ import os
 from pathlib import Path
 
 import click
-import prometheus_client
 
-from common import config, daemon
+from common import config, daemon, metrics
 from common import log as logs
 from common.bus import rabbit
 from eventd import service, settings
@@ -25,26 +24,16 @@ def main(path: Path | None) -> None:
         mine = read.section("eventd", settings.EventdSettings)
         broker = read.section("bus", config.Bus)
         logging = read.section("log", config.Log)
-        address = _address(mine.metrics_address)
+        address = metrics.address(mine.metrics_address, "[eventd] metrics_address")
         eventd = service.Eventd(mine, rabbit.RabbitBus(broker.url, ca_file=broker.ca_file, name="eventd"))
     except (config.ConfigError, ValueError) as err:
         raise click.ClickException(str(err)) from err
     logs.set_up(level=logging.level, form=logging.format)
     stop = daemon.stop_on_signals()
-    if address:
-        prometheus_client.start_http_server(address[1], addr=address[0], registry=eventd.metrics.registry)
+    metrics.serve(address, eventd.metrics.registry)
     eventd.start()
     stop.wait()
     eventd.stop()
-
-
-def _address(text: str) -> tuple[str, int] | None:
-    if not text:
-        return None
-    host, _, port = text.rpartition(":")
-    if not host or not port.isdigit():
-        raise config.ConfigError(f"[eventd] metrics_address: {text!r} is not address:port")
-    return host.strip("[]"), int(port)
 
 
 if __name__ == "__main__":

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 from pathlib import Path
 
 import click
-import prometheus_client
 
-from common import config
+from common import config, daemon, metrics
 from common import log as logs
 from metadatad import service, settings
 
@@ -30,20 +28,14 @@ def main(path: Path | None) -> None:
     logs.set_up(level=logging.level, form=logging.format)
     try:
         metadatad = service.Metadatad(mine)
-        if mine.metrics:
-            prometheus_client.start_http_server(
-                mine.metrics[1], addr=mine.metrics[0], registry=metadatad.metrics.registry
-            )
+        metrics.serve(mine.metrics, metadatad.metrics.registry)
     except OSError as err:
         raise click.ClickException(str(err)) from err
     asyncio.run(_run(metadatad))
 
 
 async def _run(metadatad: service.Metadatad) -> None:
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    await metadatad.run(stop)
+    await metadatad.run(daemon.stopping())
 
 
 if __name__ == "__main__":

@@ -6,9 +6,12 @@ import urllib.parse
 from dataclasses import dataclass
 from pathlib import Path
 
-from common import bindings, config
+from common import bindings, config, metrics
+from common.metrics import Address
 
 _PORTS = {"https": 443, "http": 80}
+
+_METRICS = "[metadatad] metrics_address"
 
 
 @dataclass(frozen=True)
@@ -52,15 +55,12 @@ class MetadatadSettings:
                 raise config.ConfigError(f"[metadatad] {key}: at least 1 is needed")
         if self.request_size < 1024:
             raise config.ConfigError("[metadatad] request_size: at least 1024 is needed")
-        host, _, port = self.metrics_address.rpartition(":")
-        if self.metrics_address and not (host and port.isdigit()):
-            raise config.ConfigError(f"[metadatad] metrics_address: {self.metrics_address!r} is not address:port")
+        metrics.address(self.metrics_address, _METRICS)
 
     @property
-    def metrics(self) -> tuple[str, int] | None:
+    def metrics(self) -> Address | None:
         """Where Prometheus is answered."""
-        host, _, port = self.metrics_address.rpartition(":")
-        return (host.strip("[]"), int(port)) if host else None
+        return metrics.address(self.metrics_address, _METRICS)
 
     @property
     def api(self) -> tuple[str, int, bool]:

@@ -6,9 +6,8 @@ import os
 from pathlib import Path
 
 import click
-import prometheus_client
 
-from common import config, daemon
+from common import config, daemon, metrics
 from common import log as logs
 from nfdhcpd import service, settings
 
@@ -29,10 +28,7 @@ def main(path: Path | None) -> None:
     stop = daemon.stop_on_signals()
     try:
         nfdhcpd = service.Nfdhcpd(mine)
-        if mine.metrics:
-            prometheus_client.start_http_server(
-                mine.metrics[1], addr=mine.metrics[0], registry=nfdhcpd.metrics.registry
-            )
+        metrics.serve(mine.metrics, nfdhcpd.metrics.registry)
     except OSError as err:
         raise click.ClickException(str(err)) from err
     nfdhcpd.start()

@@ -6,11 +6,14 @@ import ipaddress
 from dataclasses import dataclass
 from pathlib import Path
 
-from common import bindings, config
+from common import bindings, config, metrics
+from common.metrics import Address
 
 _LARGEST_QUEUE = 65_535
 #: RFC 4861 section 6.2.1: MaxRtrAdvInterval
 _RA_SECONDS = (4.0, 1800.0)
+
+_METRICS = "[nfdhcpd] metrics_address"
 
 
 @dataclass(frozen=True)
@@ -52,15 +55,12 @@ class NfdhcpdSettings:
             raise config.ConfigError(f"[nfdhcpd] ra_seconds: {self.ra_seconds} is not from 4 to 1800")
         if self.rescan_seconds <= 0:
             raise config.ConfigError("[nfdhcpd] rescan_seconds: more than 0 is needed")
-        host, _, port = self.metrics_address.rpartition(":")
-        if self.metrics_address and not (host and port.isdigit()):
-            raise config.ConfigError(f"[nfdhcpd] metrics_address: {self.metrics_address!r} is not address:port")
+        metrics.address(self.metrics_address, _METRICS)
 
     @property
-    def metrics(self) -> tuple[str, int] | None:
+    def metrics(self) -> Address | None:
         """Where Prometheus is answered."""
-        host, _, port = self.metrics_address.rpartition(":")
-        return (host.strip("[]"), int(port)) if host else None
+        return metrics.address(self.metrics_address, _METRICS)
 
     @property
     def queues(self) -> dict[str, int]:

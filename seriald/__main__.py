@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
-import resource
-import signal
 from pathlib import Path
 
 import click
 
-from common import config
+from common import config, daemon
 from common import log as logs
 from seriald.service import Seriald
 from seriald.settings import SerialdSettings
@@ -31,7 +29,8 @@ def main(path: Path | None) -> None:
     logs.set_up(level=logging.level, form=logging.format)
     # what it makes holds what guests print
     os.umask(0o077)
-    _allow_many_files()
+    # a guest takes three of them
+    daemon.allow_many_files()
     try:
         asyncio.run(_run(settings))
     except OSError as err:
@@ -39,19 +38,11 @@ def main(path: Path | None) -> None:
 
 
 async def _run(settings: SerialdSettings) -> None:
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    stop = daemon.stopping()
     served = Seriald(settings)
     await served.start()
     await stop.wait()
     await served.stop()
-
-
-def _allow_many_files() -> None:
-    """A guest takes three of them."""
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 if __name__ == "__main__":

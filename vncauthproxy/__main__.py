@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
-import resource
-import signal
 from pathlib import Path
 
 import click
-import prometheus_client
 
-from common import config
+from common import config, daemon, metrics
 from common import log as logs
 from vncauthproxy.service import Vncauthproxy
 from vncauthproxy.settings import VncauthproxySettings
@@ -30,7 +27,8 @@ def main(path: Path | None) -> None:
     except (config.ConfigError, ValueError) as err:
         raise click.ClickException(str(err)) from err
     logs.set_up(level=logging.level, form=logging.format)
-    _allow_many_files()
+    # a session takes three of them
+    daemon.allow_many_files()
     try:
         asyncio.run(_run(settings))
     except OSError as err:
@@ -38,23 +36,12 @@ def main(path: Path | None) -> None:
 
 
 async def _run(settings: VncauthproxySettings) -> None:
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    stop = daemon.stopping()
     served = Vncauthproxy(settings)
-    if settings.metrics:
-        prometheus_client.start_http_server(
-            settings.metrics[1], addr=settings.metrics[0], registry=served.metrics.registry
-        )
+    metrics.serve(settings.metrics, served.metrics.registry)
     await served.start()
     await stop.wait()
     await served.stop()
-
-
-def _allow_many_files() -> None:
-    """A session takes three of them."""
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 if __name__ == "__main__":

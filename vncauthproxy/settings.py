@@ -6,12 +6,15 @@ import ipaddress
 import urllib.parse
 from dataclasses import dataclass
 
-from common import config
+from common import config, metrics
+from common.metrics import Address
 
 _POSITIVE = (
     "console_seconds", "viewer_seconds", "ticket_seconds", "idle_seconds", "session_seconds",
 )  # fmt: skip
 _COUNTS = ("sessions", "sessions_per_user", "control_connections", "connections")
+
+_METRICS = "[vncauthproxy] metrics_address"
 
 
 @dataclass(frozen=True)
@@ -86,9 +89,7 @@ class VncauthproxySettings:
         for key in _COUNTS:
             if getattr(self, key) < 1:
                 raise config.ConfigError(f"[vncauthproxy] {key}: at least 1 is needed")
-        host, _, port = self.metrics_address.rpartition(":")
-        if self.metrics_address and not (host and port.isdigit()):
-            raise config.ConfigError(f"[vncauthproxy] metrics_address: {self.metrics_address!r} is not address:port")
+        metrics.address(self.metrics_address, _METRICS)
 
     @property
     def networks(self) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
@@ -106,10 +107,9 @@ class VncauthproxySettings:
         return _ports("ports", self.ports)
 
     @property
-    def metrics(self) -> tuple[str, int] | None:
+    def metrics(self) -> Address | None:
         """Where Prometheus is answered."""
-        host, _, port = self.metrics_address.rpartition(":")
-        return (host.strip("[]"), int(port)) if host else None
+        return metrics.address(self.metrics_address, _METRICS)
 
     def _check_control(self) -> None:
         if not self.token and not self.control_ca:
