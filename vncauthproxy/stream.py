@@ -139,14 +139,66 @@ class Stream:
             self._waiter.set_result(None)
 
 
-class SocketStream(Stream, asyncio.Protocol):
+class TransportStream(Stream, asyncio.Protocol):
+    """A stream over asyncio's transport, which subclasses feed by `data_received`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._transport: asyncio.Transport | None = None
+        self._peer = ""
+
+    def connected(self) -> None:
+        """The connection is there: what a subclass does about it."""
+
+    # Stream
+
+    def abort(self) -> None:
+        if self._transport is not None:
+            self._transport.abort()
+
+    @property
+    def peer(self) -> str:
+        return self._peer
+
+    def pause_reading(self) -> None:
+        if self._transport is not None:
+            self._transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        if self._transport is not None:
+            self._transport.resume_reading()
+
+    # asyncio.Protocol
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101  # a stream's is one
+        self._transport = transport
+        self._peer = address(transport.get_extra_info("peername"))
+        transport.set_write_buffer_limits(high=MOST_WAITING)
+        keep_alive(transport)
+        self.active_at = self._loop.time()
+        self.connected()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._finish()
+
+    def pause_writing(self) -> None:
+        self._stall(True)
+
+    def resume_writing(self) -> None:
+        self._stall(False)
+
+
+class SocketStream(TransportStream):
     """A stream over TCP, that may turn to TLS on the way."""
 
     def __init__(self, on_connect: Callable[[SocketStream], None] | None = None) -> None:
         super().__init__()
         self._on_connect = on_connect
-        self._transport: asyncio.Transport | None = None
-        self._peer = ""
+
+    def connected(self) -> None:
+        if self._on_connect is not None:
+            self._on_connect(self)
 
     async def start_tls(self, context: ssl.SSLContext, name: str, timeout: float) -> None:
         """Go on in TLS as its client, with the certificate checked as the context says. Raises Broken."""
@@ -177,45 +229,10 @@ class SocketStream(Stream, asyncio.Protocol):
         if self._transport is not None:
             self._transport.close()
 
-    def abort(self) -> None:
-        if self._transport is not None:
-            self._transport.abort()
-
-    @property
-    def peer(self) -> str:
-        return self._peer
-
-    def pause_reading(self) -> None:
-        if self._transport is not None:
-            self._transport.pause_reading()
-
-    def resume_reading(self) -> None:
-        if self._transport is not None:
-            self._transport.resume_reading()
-
     # asyncio.Protocol
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101  # a stream's is one
-        self._transport = transport
-        self._peer = address(transport.get_extra_info("peername"))
-        transport.set_write_buffer_limits(high=MOST_WAITING)
-        keep_alive(transport)
-        self.active_at = self._loop.time()
-        if self._on_connect is not None:
-            self._on_connect(self)
 
     def data_received(self, data: bytes) -> None:
         self._feed(data)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._finish()
-
-    def pause_writing(self) -> None:
-        self._stall(True)
-
-    def resume_writing(self) -> None:
-        self._stall(False)
 
 
 def keep_alive(transport: asyncio.BaseTransport) -> None:

@@ -18,7 +18,7 @@ from websockets.protocol import State
 from websockets.server import ServerProtocol
 from websockets.typing import Origin, Subprotocol
 
-from vncauthproxy.stream import MOST_WAITING, Stream, address, keep_alive
+from vncauthproxy.stream import TransportStream
 
 #: at its finest it would log requests, which hold tickets
 _quiet = logging.getLogger("vncauthproxy.frames")
@@ -38,7 +38,7 @@ _REFUSED = 4403
 _LONGEST_REASON = 120
 
 
-class WebSocketStream(Stream, asyncio.Protocol):
+class WebSocketStream(TransportStream):
     """Calls `on_connect` at its beginning, and `on_ticket` with what the URL shows, when it is a WebSocket at last."""
 
     def __init__(
@@ -52,8 +52,6 @@ class WebSocketStream(Stream, asyncio.Protocol):
         _quiet.setLevel(logging.ERROR)
         self._on_connect = on_connect
         self._on_ticket = on_ticket
-        self._transport: asyncio.Transport | None = None
-        self._peer = ""
         self._head = 0
         self._pinging: asyncio.TimerHandle | None = None
         self._closing: asyncio.TimerHandle | None = None
@@ -65,6 +63,9 @@ class WebSocketStream(Stream, asyncio.Protocol):
             max_size=_LONGEST_MESSAGE,
             logger=_quiet,
         )
+
+    def connected(self) -> None:
+        self._on_connect(self)
 
     def refuse(self, reason: str) -> None:
         """Close, and say why: a browser tells its page of a close, but not of an HTTP answer."""
@@ -80,31 +81,7 @@ class WebSocketStream(Stream, asyncio.Protocol):
     def close(self, reason: str = "") -> None:
         self._close(CloseCode.NORMAL_CLOSURE, reason)
 
-    def abort(self) -> None:
-        if self._transport is not None:
-            self._transport.abort()
-
-    @property
-    def peer(self) -> str:
-        return self._peer
-
-    def pause_reading(self) -> None:
-        if self._transport is not None:
-            self._transport.pause_reading()
-
-    def resume_reading(self) -> None:
-        if self._transport is not None:
-            self._transport.resume_reading()
-
     # asyncio.Protocol
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101  # a stream's is one
-        self._transport = transport
-        self._peer = address(transport.get_extra_info("peername"))
-        transport.set_write_buffer_limits(high=MOST_WAITING)
-        keep_alive(transport)
-        self._on_connect(self)
 
     def data_received(self, data: bytes) -> None:
         if self._protocol.state is State.CONNECTING:
@@ -128,13 +105,7 @@ class WebSocketStream(Stream, asyncio.Protocol):
         for timer in (self._pinging, self._closing):
             if timer is not None:
                 timer.cancel()
-        self._finish()
-
-    def pause_writing(self) -> None:
-        self._stall(True)
-
-    def resume_writing(self) -> None:
-        self._stall(False)
+        super().connection_lost(exc)
 
     def _answer(self, request: Request) -> None:
         """Answer the opening handshake, RFC 6455 section 4.2."""
