@@ -13,7 +13,7 @@ from cloud.clients import Clients
 from cloud.context import Cloud
 from cloud.settings import CloudSettings
 from cloud.vault import Vault
-from common import config, daemon, log
+from common import config, daemon, log, supervisor
 from common.bus.rabbit import RabbitBus
 from db.sessions import Sessions
 from dispatcher.service import Dispatcher
@@ -54,7 +54,7 @@ def run(settings: config.Config) -> None:
         host, _, port = own.metrics.rpartition(":")
         prometheus_client.start_http_server(int(port), addr=host or "127.0.0.1", registry=registry)
     dispatcher.start()
-    stop.wait()
+    supervisor.until(stop)
     dispatcher.stop()
     clients.close()
     sessions.close()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from common import config, daemon, metrics
+from common import config, daemon, metrics, supervisor
 from common import log as logs
 from common.bus import rabbit
 from eventd import service, settings
@@ -32,7 +32,7 @@ def main(path: Path | None) -> None:
     stop = daemon.stop_on_signals()
     metrics.serve(address, eventd.metrics.registry)
     eventd.start()
-    stop.wait()
+    supervisor.until(stop)
     eventd.stop()
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from common import config, daemon, metrics
+from common import config, daemon, metrics, supervisor
 from common import log as logs
 from metadatad import service, settings
 
@@ -35,7 +35,10 @@ def main(path: Path | None) -> None:
 
 
 async def _run(metadatad: service.Metadatad) -> None:
-    await metadatad.run(daemon.stopping())
+    stop = daemon.stopping()
+    alive = asyncio.create_task(supervisor.until_set(stop))
+    await metadatad.run(stop)
+    await alive
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from common import config, daemon, metrics
+from common import config, daemon, metrics, supervisor
 from common import log as logs
 from nfdhcpd import service, settings
 
@@ -32,7 +32,7 @@ def main(path: Path | None) -> None:
     except OSError as err:
         raise click.ClickException(str(err)) from err
     nfdhcpd.start()
-    stop.wait()
+    supervisor.until(stop)
     nfdhcpd.stop()
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from common import config, daemon
+from common import config, daemon, supervisor
 from common import log as logs
 from seriald.service import Seriald
 from seriald.settings import SerialdSettings
@@ -41,7 +41,7 @@ async def _run(settings: SerialdSettings) -> None:
     stop = daemon.stopping()
     served = Seriald(settings)
     await served.start()
-    await stop.wait()
+    await supervisor.until_set(stop)
     await served.stop()
 
 

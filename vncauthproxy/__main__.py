@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from common import config, daemon, metrics
+from common import config, daemon, metrics, supervisor
 from common import log as logs
 from vncauthproxy.service import Vncauthproxy
 from vncauthproxy.settings import VncauthproxySettings
@@ -40,7 +40,7 @@ async def _run(settings: VncauthproxySettings) -> None:
     served = Vncauthproxy(settings)
     metrics.serve(settings.metrics, served.metrics.registry)
     await served.start()
-    await stop.wait()
+    await supervisor.until_set(stop)
     await served.stop()
 
 
