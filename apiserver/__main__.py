@@ -26,6 +26,7 @@ _METRICS = "PROMETHEUS_MULTIPROC_DIR"
 
 
 @click.command()
+@click.version_option(package_name="syros", prog_name="syros-apiserver")
 @click.option(
     "--config", "path", type=click.Path(path_type=Path), help="Configuration file; /etc/syros/syros.toml if it exists."
 )

@@ -21,6 +21,7 @@ from dispatcher.settings import DispatcherSettings
 
 
 @click.command()
+@click.version_option(package_name="syros", prog_name="syros-dispatcher")
 @click.option("--config", "path", type=click.Path(path_type=Path), help="configuration file")
 def main(path: Path | None) -> None:
     """Apply events to the database; sweep and reconcile."""

@@ -14,6 +14,7 @@ from eventd import service, settings
 
 
 @click.command()
+@click.version_option(package_name="syros", prog_name="syros-eventd")
 @click.option(
     "--config", "path", type=click.Path(path_type=Path), help="Configuration file; /etc/syros/syros.toml if it exists."
 )

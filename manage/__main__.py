@@ -39,6 +39,7 @@ NAME = "syros-manage"
 
 
 @click.group(cls=groups.Root, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="syros", prog_name="syros-manage")
 @click.option(
     "--config", "path", type=click.Path(path_type=Path), help="configuration file [default: SYROS_CONFIG, or the usual]"
 )

@@ -13,6 +13,7 @@ from nfdhcpd import service, settings
 
 
 @click.command()
+@click.version_option(package_name="syros", prog_name="syros-nfdhcpd")
 @click.option(
     "--config", "path", type=click.Path(path_type=Path), help="Configuration file; /etc/syros/syros.toml if it exists."
 )

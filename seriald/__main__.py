@@ -15,6 +15,7 @@ from seriald.settings import SerialdSettings
 
 
 @click.command()
+@click.version_option(package_name="syros", prog_name="syros-seriald")
 @click.option(
     "--config", "path", type=click.Path(path_type=Path), help="Configuration file; /etc/syros/syros.toml if it exists."
 )

@@ -15,6 +15,7 @@ from vncauthproxy.settings import VncauthproxySettings
 
 
 @click.command()
+@click.version_option(package_name="syros", prog_name="syros-vncauthproxy")
 @click.option(
     "--config", "path", type=click.Path(path_type=Path), help="Configuration file; /etc/syros/syros.toml if it exists."
 )
