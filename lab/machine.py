@@ -49,14 +49,19 @@ class Machine:
         (self.root / "etc/hostname").write_text("cloud\n")
         (self.root / "etc/hosts").write_text("127.0.0.1 localhost cloud\n")
 
-    def install(self, *packages: str) -> str:
-        """Have apt install packages, or files of packages in the machine, before it is up; give what it says."""
+    def prepare(self, script: str, *, folder: str = "/") -> str:
+        """Run a shell's commands in a folder of it, with this machine's network, before it is up; give what they say.
+
+        No service is started by them. Raises LabError with what they said if one fails.
+        """
         policy = self.root / "usr/sbin/policy-rc.d"
         policy.write_text(_POLICY)
         policy.chmod(0o755)
         try:
-            self._unbooted("apt-get", "update", "-q")
-            return self._unbooted("apt-get", "install", "-q", "-y", "--no-install-recommends", *packages)
+            nspawn = ["systemd-nspawn", "--register=no", "--keep-unit", "--quiet", f"--directory={self.root}"]
+            variables = [f"--setenv={each}" for each in _ENVIRONMENT]
+            command = [*nspawn, f"--chdir={folder}", *variables, "sh", "-euc", script]
+            return process.run(command, timeout=_INSTALL_TIMEOUT)
         finally:
             policy.unlink()
 
@@ -76,7 +81,8 @@ class Machine:
             try:
                 self._nspawn.wait(_STOP_TIMEOUT)
             except subprocess.TimeoutExpired:
-                self._nspawn.kill()
+                pass
+        self._nspawn.kill()
         self._nspawn = None
 
     def run(self, *command: str, timeout: float = _COMMAND_TIMEOUT) -> str:
@@ -97,11 +103,6 @@ class Machine:
     def _inside(self, command: Sequence[str]) -> list[str]:
         spaces = ["--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup"]
         return ["nsenter", f"--target={self._leader}", *spaces, "--", "env", "-i", *_ENVIRONMENT, *command]
-
-    def _unbooted(self, *command: str) -> str:
-        nspawn = ["systemd-nspawn", "--register=no", "--keep-unit", "--quiet", f"--directory={self.root}"]
-        variables = [f"--setenv={each}" for each in _ENVIRONMENT]
-        return process.run([*nspawn, *variables, *command], timeout=_INSTALL_TIMEOUT)
 
     def _found_leader(self) -> bool:
         assert self._nspawn is not None

@@ -1,5 +1,6 @@
 """The packages, built once, and a Debian machine with systemd on which they are installed."""
 
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,12 @@ from tests.conftest import missing
 
 ROOT = Path(__file__).parents[2]
 _BUILD_TIMEOUT = 900.0
-_SERVERS = ("postgresql", "rabbitmq-server")
+_BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def commands(page: str) -> list[str]:
+    """Give the blocks of commands of a page of the documentation: what is documented is what is tried."""
+    return _BLOCK.findall((ROOT / "docs" / page).read_text(encoding="utf-8"))
 
 
 @pytest.fixture(scope="session")
@@ -38,8 +44,8 @@ def machine(packages: list[Path]) -> Iterator[machines.Machine]:
         target.mkdir()
         for package in packages:
             (target / package.name).write_bytes(package.read_bytes())
-        made.install(*_SERVERS)
-        made.install(*[f"/packages/{package.name}" for package in packages])
+        installing, *_ = commands("install.md")
+        made.prepare("apt-get update -q\n" + installing, folder="/packages")
         made.boot()
         yield made
     finally:
