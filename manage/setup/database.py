@@ -19,7 +19,7 @@ _PSQL = ("runuser", "-u", "postgres", "--", "psql", "--no-psqlrc", "--quiet", "-
 _UNREAD = f"the configuration's [database] has another URL: it needs `url_file`, the path of {NAME}"
 _IS_DATABASE = "SELECT 1 FROM pg_database WHERE datname = 'syros'"
 _IS_ROLE = "SELECT 1 FROM pg_roles WHERE rolname = 'syros'"
-_REMEDY = "install PostgreSQL here and have it run, or give --database-url-file"
+REMEDY = "install PostgreSQL here and have it run, or give --database-url-file"
 
 
 def step(files: SecretFiles, url: str | None) -> Step:
@@ -39,17 +39,17 @@ def step(files: SecretFiles, url: str | None) -> Step:
             return f"wrote {files.folder / NAME}"
         password = secrets.token_hex(24)
         # a role that is there without its password being known here is of an earlier try, or of another installation
-        there = tool.run([*_PSQL, "-c", _IS_DATABASE], remedy=_REMEDY)
+        there = tool.run([*_PSQL, "-c", _IS_DATABASE], remedy=REMEDY)
         if there.strip():
             raise Undone(
                 f"PostgreSQL has a database {_ROLE} already: drop it, or give its URL with --database-url-file"
             )
-        role = tool.run([*_PSQL, "-c", _IS_ROLE], remedy=_REMEDY)
+        role = tool.run([*_PSQL, "-c", _IS_ROLE], remedy=REMEDY)
         verb = "ALTER" if role.strip() else "CREATE"
         files.write(NAME, f"postgresql+psycopg2://{_ROLE}:{password}@127.0.0.1/{_ROLE}")
         try:
             orders = f"{verb} ROLE {_ROLE} LOGIN PASSWORD '{password}';\nCREATE DATABASE {_ROLE} OWNER {_ROLE};\n"
-            tool.run([*_PSQL, "-f", "-"], told=orders, remedy=_REMEDY)
+            tool.run([*_PSQL, "-f", "-"], told=orders, remedy=REMEDY)
         except Undone:
             (files.folder / NAME).unlink()
             raise

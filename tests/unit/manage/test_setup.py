@@ -1,4 +1,4 @@
-"""`syros-manage setup`: what is missing is made, what is there is left, and what can't be done is said with its remedy."""
+"""`syros-manage setup`: what is missing is made, what is there is left, what can not be done is said with a remedy."""
 
 import json
 import stat
@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from manage.setup import database
 from tests.unit.manage.conftest import Answer, Operator
 
 Setup = Callable[..., Answer]
@@ -98,6 +99,6 @@ def test_without_a_database_here_or_elsewhere_the_remedy_is_said(
     assert json.loads(answer.out)[-1] == {
         "step": "database",
         "state": "trouble",
-        "detail": "runuser is not on this machine: install PostgreSQL here and have it run, or give --database-url-file",
+        "detail": f"runuser is not on this machine: {database.REMEDY}",
     }
     assert not (tmp_path / "secrets" / "database-url").exists()
