@@ -19,6 +19,7 @@ from db import backends, networks
 from db import network_objects as objects
 from db.backends import Backend
 from db.network_objects import State
+from db.networks import Filter, Network, Subnet
 from rapi.client import Client
 
 _NOTHING = "nothing"
@@ -81,10 +82,11 @@ class Picture:
 
 def known(db: Session, backend: Backend) -> list[Object]:
     """List what the database says, before Ganeti is asked."""
+    rows = objects.of_backend(db, backend.id)
+    there = _there(db, [row.network_id for row in rows])
     found = []
-    for row in objects.of_backend(db, backend.id):
-        network = networks.get(db, row.network_id)
-        subnets = networks.subnets_of(db, [row.network_id]).get(row.network_id, ())
+    for row in rows:
+        network, subnets = there.get(row.network_id, (None, ()))
         what = ganeti_networks.wanted(backend.prefix, network, subnets, subnet=row.subnet) if network else None
         found.append(Object(row.network_id, row.name, row.state, row.subnet, what))
     return found
@@ -141,13 +143,10 @@ def unrecorded(db: Session, backend: Backend, network_ids: Collection[str]) -> d
     """Give those of these networks that Ganeti is to have, and of which there is no row."""
     if not backend.network_objects:
         return {}
-    there = {row.network_id for row in objects.of_backend(db, backend.id)}
-    lacking = sorted(set(network_ids) - there)
-    subnets = networks.subnets_of(db, lacking)
+    lacking = sorted(set(network_ids) - recorded_now(db, backend))
     found = {}
-    for network_id in lacking:
-        network, own = networks.get(db, network_id), subnets.get(network_id, ())
-        if network is not None and ganeti_networks.unfit(own) is None:
+    for network_id, (network, own) in _there(db, lacking).items():
+        if ganeti_networks.unfit(own) is None:
             subnet = ganeti_networks.subnet_of(own)
             found[network_id] = ganeti_networks.wanted(backend.prefix, network, own, subnet=subnet)
     return found
@@ -156,6 +155,15 @@ def unrecorded(db: Session, backend: Backend, network_ids: Collection[str]) -> d
 def recorded_now(db: Session, backend: Backend) -> frozenset[str]:
     """Name the networks that there are rows of."""
     return frozenset(row.network_id for row in objects.of_backend(db, backend.id))
+
+
+def _there(db: Session, network_ids: Sequence[str]) -> dict[str, tuple[Network, Sequence[Subnet]]]:
+    """Get those of these networks that there are, with their subnets. Two statements."""
+    if not network_ids:
+        return {}
+    subnets = networks.subnets_of(db, network_ids)
+    found = networks.page(db, Filter(ids=network_ids), limit=len(network_ids))
+    return {network.id: (network, subnets.get(network.id, ())) for network in found}
 
 
 def _differences(each: Object, what: Wanted, shown: Shown | None, groups: Sequence[str]) -> Iterator[Drift]:

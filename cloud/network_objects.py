@@ -4,7 +4,7 @@ A row says what is known of a network on a backend, and what is meant to come of
 needs it is about to be sent (`ready`), and marked for removal when no instance of the backend has a port there
 (`sweep`); cloud.network_keeper has Ganeti follow. Both hold the backend's row, so that one of them comes first: a
 removal that is marked is taken back by whoever needs the object, and then what is left of it is made whole again.
-Lock order: backend, object.
+Lock order: backend, job, object, port.
 """
 
 from __future__ import annotations

@@ -347,6 +347,8 @@ class FakeRapi:
         job.ended_at = self.clock()
         if job.effect is not None and failed is None:
             failed = job.effect()
+        if job.spec is not None and failed is None:
+            failed = self.networks.refusal(nic.network for nic in job.spec.nics)
         if canceled:
             job.statuses, job.results = ["canceled"] * len(job.opcodes), ["Job canceled by request"] * len(job.opcodes)
         elif failed is not None:
@@ -366,7 +368,7 @@ class FakeRapi:
         )
 
     def open_jobs(self) -> list[int]:
-        return [job.id for job in self.jobs.values() if job.ended_at is None]
+        return [job.id for job in list(self.jobs.values()) if job.ended_at is None]
 
     def forget(self, job_id: int) -> None:
         """Lose a job, as a cluster does whose queue was purged."""
@@ -397,7 +399,7 @@ class FakeRapi:
             self.asked.append(what)
 
     def _users_of(self, network: str) -> list[str]:
-        return [each.name for each in self.instances.values() if any(nic.network == network for nic in each.nics)]
+        return [each.name for each in list(self.instances.values()) if any(nic.network == network for nic in each.nics)]
 
     def _submit(
         self,

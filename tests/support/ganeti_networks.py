@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from rapi.errors import RapiRefused
@@ -72,6 +72,13 @@ class FakeNetworks:
             return None
 
         return effect
+
+    def refusal(self, names: Iterable[str | None]) -> list[object] | None:
+        """Say why NICs can't be in these networks."""
+        for name in names:
+            if name is not None and not self.shown.get(name, {}).get("group_list"):
+                return ["OpPrereqError", [f"No netparams found for network {name}", "wrong_input"]]
+        return None
 
     def _on(self, name: str, change: Callable[[dict[str, Any]], object]) -> Effect:
         def effect() -> list[object] | None:
