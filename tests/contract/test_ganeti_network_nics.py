@@ -147,3 +147,32 @@ def test_a_network_that_is_too_big_or_has_its_gateway_elsewhere_is_a_job_that_fa
     for subnet, gateway in (("10.0.0.0/15", None), ("10.79.10.0/28", "10.99.0.1")):
         job = cluster.api.create_network(cluster.name(), network=subnet, gateway=gateway, reason="r")
         assert cluster.failed(job)[0] == "OpExecError"
+
+
+def test_networks_of_one_subnet_and_bare_nics_do_not_mind_each_others_addresses(cluster: Handle) -> None:
+    with cluster.network("10.79.11.0/28") as one, cluster.network("10.79.11.0/28") as other:
+        spec = specs.NicSpec(ip="10.79.11.5", mac="02:53:79:c0:01:03", mode="bridged", link=LINK)
+        also = specs.NicSpec(network=other, ip="10.79.11.5", mac="02:53:79:c0:01:04")
+        with cluster.instance(start=False, nics=(nic(one, ip="10.79.11.5"), also, spec)) as instance:
+            assert shown(cluster, instance)["ips"] == ["10.79.11.5"] * 3
+            assert shown(cluster, instance)["networks.names"] == [one, other, None]
+
+
+def test_a_nic_of_a_routed_network_needs_no_address(cluster: Handle) -> None:
+    api, name = cluster.api, cluster.name()
+    cluster.succeeded(api.create_network(name, network="10.79.12.0/28", reason="r"))
+    cluster.succeeded(api.connect_network(name, GROUP, mode="routed", link="100", reason="r"))
+    with cluster.instance(start=False, nics=(nic(name),)) as instance:
+        assert (shown(cluster, instance)["ips"], shown(cluster, instance)["modes"]) == ([None], ["routed"])
+    cluster.succeeded(api.disconnect_network(name, GROUP, reason="r"))
+    cluster.succeeded(api.delete_network(name, reason="r"))
+
+
+def test_an_interface_comes_into_a_network_and_goes_with_its_address(cluster: Handle) -> None:
+    with cluster.network("10.79.13.0/28") as name, cluster.instance(start=False) as instance:
+        cluster.succeeded(change(cluster, instance, ["add", -1, nic(name, ip="10.79.13.5").body()]))
+        assert shown(cluster, instance)["networks.names"] == [name]
+        assert cluster.api.get_network(name)["map"][5] == "X"
+        cluster.succeeded(change(cluster, instance, ["remove", PORT, {}]))
+        assert cluster.api.get_network(name)["map"][5] == "."
+        assert cluster.api.get_network(name)["inst_list"] == []

@@ -31,9 +31,7 @@ def gnt(cloud: lab_cloud.LabCloud, *words: str) -> str:
 
 
 def test_a_network_is_ganetis_while_servers_are_in_it(cloud: lab_cloud.LabCloud, tenant: Session) -> None:
-    network = tenant.call_network("POST", "/networks", {"network": {"name": "back"}})["network"]["id"]
-    subnet = {"network_id": network, "cidr": "10.7.0.0/24", "ip_version": 4}
-    tenant.call_network("POST", "/subnets", {"subnet": subnet})
+    network = _network(tenant, "back", "10.7.0.0/24")
     name = f"syros-net-{network}"
     assert name not in _networks(cloud)
 
@@ -59,13 +57,38 @@ def test_a_network_is_ganetis_while_servers_are_in_it(cloud: lab_cloud.LabCloud,
     manage(cloud, "reconcile", "--repair")
     process.wait_until(lambda: "second" in _groups(cloud), what="the group is connected again", timeout=60, every=1)
 
+    # two tenants may have the same subnet, and a running guest is given a NIC there
+    other = _network(tenant, "other", "10.7.0.0/24")
+    asked = {"interfaceAttachment": {"net_id": other}}
+    made = tenant.call("POST", f"/servers/{first}/os-interface", asked)["interfaceAttachment"]
+    path = f"/servers/{first}/os-interface/{made['port_id']}"
+    process.wait_until(
+        lambda: tenant.call("GET", path)["interfaceAttachment"]["port_state"] == "ACTIVE",
+        what="the interface is attached",
+        timeout=90,
+        every=0.5,
+    )
+    told = gnt(cloud, "gnt-network", "info", f"syros-net-{other}")
+    assert f"syros-{first}" in told
+    assert made["fixed_ips"][0]["ip_address"] in told
+    assert made["mac_addr"] in gnt(cloud, "gnt-instance", "list", "--no-headers", "-o", "nic.macs", f"syros-{first}")
+    bound = cloud.cluster.run(["sh", "-c", f"cat $(grep -l {made['mac_addr']} /var/lib/nfdhcpd/*)"]).stdout
+    assert f'"address": "{made["fixed_ips"][0]["ip_address"]}"' in bound
+
     for server in (first, second):
         tenant.call("DELETE", f"/servers/{server}")
         tenant.wait(server, "GONE")
     process.wait_until(lambda: _networks(cloud) == [], what="the network is gone from Ganeti", timeout=90, every=1)
-    tenant.call_network("DELETE", f"/networks/{network}")
+    for each in (network, other):
+        tenant.call_network("DELETE", f"/networks/{each}")
     gnt(cloud, "gnt-group", "remove", "second")
     assert manage(cloud, "reconcile").returncode == 0
+
+
+def _network(tenant: Session, name: str, cidr: str) -> str:
+    made = tenant.call_network("POST", "/networks", {"network": {"name": name}})["network"]["id"]
+    tenant.call_network("POST", "/subnets", {"subnet": {"network_id": made, "cidr": cidr, "ip_version": 4}})
+    return str(made)
 
 
 def _server(tenant: Session, network: str) -> str:

@@ -12,6 +12,7 @@ from cloud.network_objects import View
 from cloud.ports import Interface, Interfaces
 from db.instances import State as InstanceState
 from db.network_objects import State
+from lab import process
 from rapi.errors import RapiUnreachable
 from tests.support import ganeti
 from tests.support import networks as made_networks
@@ -202,6 +203,24 @@ def test_a_full_queue_is_waited_for(objects: World, network: str) -> None:
     objects.clock.tick(5)
     objects.settle_networks()
     assert state(objects, network) is State.CONNECTED
+
+
+def test_what_goes_wrong_with_networks_keeps_no_other_server_waiting(objects: World) -> None:
+    made_networks.add(objects.cloud, "192.0.2.0/28")
+    objects.create_one()
+    objects.submit()
+    spec = CreateSpec("web", objects.flavor.id, objects.image.id, interfaces=Interfaces(automatic=False))
+    instances.create(objects.cloud, objects.fresh(), spec)
+
+    def broken(_name: str) -> dict[str, object]:
+        raise KeyError("network")
+
+    objects.rapi.networks.get = broken  # type: ignore[method-assign]
+    submitter = objects.submitter()
+    submitter.start()
+    process.wait_until(lambda: sent(objects) == ["create"], what="the other server is made", timeout=30)
+    submitter.stop()
+    assert "network" in objects.rapi.asked
 
 
 def test_two_submitters_that_land_ports_at_once_make_one_network(objects: World, network: str) -> None:
