@@ -76,8 +76,13 @@ class Picture:
     @property
     def settled(self) -> frozenset[str]:
         """Name those that NICs are to be in, and can be."""
-        there = self.shown or {}
-        return frozenset(each.name for each in self.objects if each.state is State.CONNECTED and each.name in there)
+        return frozenset(
+            each.name for each in self.objects if each.state is State.CONNECTED and self._is_connected(each.name)
+        )
+
+    def _is_connected(self, name: str) -> bool:
+        shown = (self.shown or {}).get(name)
+        return shown is not None and ganeti_networks.connections(shown).keys() >= set(self.groups)
 
 
 def known(db: Session, backend: Backend) -> list[Object]:

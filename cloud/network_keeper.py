@@ -32,6 +32,8 @@ log = logging.getLogger(__name__)
 #: networks of a backend that have jobs at once, so far as one claim goes
 _BATCH = 8
 _PAUSE_REFUSED = timedelta(seconds=5)
+#: between looks at jobs that are under way
+_PAUSE_UNFINISHED = timedelta(seconds=0.5)
 #: until what failed is tried again
 _PAUSE_FAILED = timedelta(minutes=5)
 #: those without which NICs can't name the network
@@ -115,7 +117,7 @@ class _Keeper:
             return Found(each.state, jobs=each.jobs)
         ended = self._ended(each)
         if ended.unfinished:
-            return Found(each.state, jobs=ended.unfinished)
+            return Found(each.state, jobs=ended.unfinished, pause=_PAUSE_UNFINISHED)
         try:
             shown = self._shown(each.name)
             if each.state is State.REMOVING or each.wanted is None:

@@ -81,14 +81,6 @@ def ready(db: Session, backend: Backend, places: Collection[Place], *, now: date
     )
 
 
-def named(db: Session, backend: Backend | None, places: Collection[Place]) -> Mapping[str, Named]:
-    """Give what NICs in these places may name, as things are."""
-    if backend is None or not backend.network_objects:
-        return {}
-    found = objects.connected(db, backend.id, {place.network.id for place in places})
-    return {row.network_id: Named(row.name, row.subnet) for row in found}
-
-
 def sweep(cloud: Cloud, backend: Backend) -> int:
     """Mark the objects for removal that nobody needs; give their number."""
     now = cloud.clock()

@@ -80,16 +80,6 @@ def of_network(session: orm.Session, network_id: str) -> Sequence[NetworkObject]
     return session.scalars(query.order_by(NetworkObject.backend_id)).all()
 
 
-def connected(session: orm.Session, backend_id: int, network_ids: Collection[str]) -> Sequence[NetworkObject]:
-    """List those of these networks' objects that NICs may name."""
-    query = sa.select(NetworkObject).where(
-        NetworkObject.backend_id == backend_id,
-        NetworkObject.network_id.in_(network_ids),
-        NetworkObject.state == State.CONNECTED,
-    )
-    return session.scalars(query).all()
-
-
 def claim(
     session: orm.Session, backend_id: int, *, by: str, now: datetime, until: datetime, limit: int
 ) -> Sequence[tuple[NetworkObject, bool]]:
@@ -131,17 +121,6 @@ def unused(session: orm.Session, backend_id: int, *, wanted: bool, now: datetime
 def in_use(session: orm.Session, backend_id: int, network_id: str, *, wanted: bool) -> bool:
     """Tell whether an instance of the backend has a port in a network; one with jobs, if objects are unwanted."""
     return bool(session.scalar(sa.select(_users(backend_id, sa.literal(network_id), moving=not wanted))))
-
-
-def used_networks(session: orm.Session, backend_id: int, network_ids: Collection[str]) -> frozenset[str]:
-    """Tell in which of these networks the backend's instances have ports."""
-    query = (
-        sa.select(Port.network_id)
-        .join(Instance, Instance.id == Port.instance_id)
-        .where(Instance.backend_id == backend_id, Port.network_id.in_(network_ids))
-        .distinct()
-    )
-    return frozenset(session.scalars(query))
 
 
 def by_network(rows: Sequence[NetworkObject]) -> Mapping[str, NetworkObject]:
