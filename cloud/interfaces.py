@@ -25,6 +25,7 @@ from cloud import (
     quotas,
     security_groups,
     states,
+    told,
 )
 from cloud.addresses import Ip
 from cloud.chains import Step
@@ -150,7 +151,9 @@ def begin_attach(db: Session, cloud: Cloud, caller: Caller, instance: Instance, 
         amounts = {Resource.PORTS: 1}
         quotas.reserve(db, cloud.settings, project_id=instance.project_id, amounts=amounts)
         groups = security_groups.chosen(db, cloud, instance.project_id, None)
-    (port,) = ports.attach(db, cloud, caller, instance=instance, interfaces=[interface], groups=groups, first=first)
+    (port,) = ports.attach(
+        db, cloud, caller, instance=instance, interfaces=[interface], groups=groups, first=first, later=True
+    )
     db.flush()
     chains.begin(
         db,
@@ -259,6 +262,7 @@ def _attaching(db: Session, instance: Instance, port: Port) -> list[Step]:
     places = port_rows.places(db, [instance.id])[instance.id]
     (nic,) = nics.of([place for place in places if place.port.id == port.id])
     change = {"nics": [["add", -1, nic.body()]], "hotplug": _runs(instance), "port_id": port.id}
+    told.take_for_told(places, [port])
     tags = nic_tags.of_one(
         places,
         port.id,

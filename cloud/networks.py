@@ -17,7 +17,7 @@ from cloud.context import Caller, Cloud
 from cloud.policy import Operation
 from common import names
 from common.errors import Conflict, Invalid, NotFound
-from db import networks, ports, segments
+from db import networks, ports, segments, told_due
 from db.networks import POOLED, Filter, Kind, Network, Subnet
 from db.quotas import Resource
 from db.sorting import Order
@@ -52,6 +52,7 @@ class NetworkChange:
     external: bool | None = None
     is_default: bool | None = None
     enabled: bool | None = None
+    mtu: int | None = None
 
 
 @dataclass(frozen=True)
@@ -103,17 +104,26 @@ def page(
 
 
 def update(cloud: Cloud, caller: Caller, network_id: str, change: NetworkChange) -> NetworkView:
-    """Change what can be changed under the servers that are in it; raises NotFound, Forbidden or Conflict."""
+    """Change what can be changed under the servers that are in it; raises NotFound or Forbidden.
+
+    Another MTU reaches the nodes in the background, and guests when they ask next.
+    """
     policy.require(caller, Operation.NETWORK_WRITE)
     if change.shared is not None or change.external is not None or change.is_default is not None:
         policy.require(caller, Operation.NETWORK_WRITE_ALL)
     with cloud.sessions.begin() as db:
         network = writable(networks.lock(db, network_id), caller, network_id)
+        before = network.mtu
         for key, value in vars(change).items():
             if value is not None:
                 setattr(network, key, value)
-        network.updated_at = cloud.clock()
-        return NetworkView(network, networks.subnets_of(db, [network_id]).get(network_id, ()))
+        network.updated_at = now = cloud.clock()
+        if network.mtu != before:
+            db.flush()
+            told_due.mark_network(db, network_id, now)
+        view = NetworkView(network, networks.subnets_of(db, [network_id]).get(network_id, ()))
+    cloud.wake()
+    return view
 
 
 def delete(cloud: Cloud, caller: Caller, network_id: str) -> None:

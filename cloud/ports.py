@@ -241,12 +241,14 @@ def attach(
     interfaces: Sequence[Interface],
     groups: Sequence[SecurityGroup],
     first: int = 0,
+    later: bool = False,
     announced: bool = False,
 ) -> list[Port]:
     """Give an instance ports, in order; raises Invalid or Conflict. Holds the networks' subnets.
 
     Ports that are made here are in the groups, and have been counted. `first` is the number of the first: those that
-    the instance has already come before it. `announced` says that this transaction has made some like these already.
+    the instance has already come before it; `later` says that it was there before them. `announced` says that this
+    transaction has made some like these already.
     """
     known = {each.port_id: _free_port(db, caller, each) for each in interfaces if each.port_id is not None}
     if len(known) < sum(each.port_id is not None for each in interfaces):
@@ -265,10 +267,12 @@ def attach(
         if each.port_id is not None:
             port = _take(db, caller, each.port_id)
             port.instance_id, port.number, port.updated_at = instance.id, number, cloud.clock()
-            port.firewall_due_at = None
+            port.later = later
+            port.firewall_due_at = port.told_due_at = None
         else:
             network = found[each.network_id or ""]
             port = make(db, cloud, network, project_id=instance.project_id, instance=instance, number=number)
+            port.later = later
             fixed = (FixedIp(ip=each.ip),) if each.ip is not None else None
             fixed_ips.assign(db, port, [subnet for subnet in subnets if subnet.network_id == network.id], fixed)
             _check_routed(db, network, port)
@@ -426,7 +430,8 @@ def _check_may_open(caller: Caller, network: Network | None) -> None:
 
 
 def _loosen(port: Port, now: datetime) -> None:
-    port.instance_id, port.number, port.updated_at, port.firewall_due_at = None, 0, now, None
+    port.instance_id, port.number, port.later, port.updated_at = None, 0, False, now
+    port.firewall_due_at = port.told_due_at = None
 
 
 def _check_routed(db: Session, network: Network, port: Port) -> None:

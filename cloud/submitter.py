@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from cloud import calls, events, firewall, guests, image_copies, instances, nic_tags, nics, quotas
+from cloud import calls, events, firewall, guests, image_copies, instances, nic_tags, nics, quotas, told
 from cloud.clients import Clients
 from cloud.context import Cloud
 from cloud.states import Action
@@ -90,10 +90,11 @@ class Submitter:
                 self._busy[backend.id] = self._pool.submit(self._serve, backend)
 
     def _plan(self) -> None:
-        try:
-            firewall.plan(self._cloud)
-        except Exception:  # what users have asked for does not wait for this
-            log.exception("firewall.failed")
+        for name, plan in (("firewall", firewall.plan), ("told", told.plan)):
+            try:
+                plan(self._cloud)
+            except Exception:  # what users have asked for does not wait for this
+                log.exception("plan.failed", extra={"of": name})
 
     def serve(self, backend: Backend) -> int:
         """Send one batch of a backend's jobs; give the number that was claimed. Raises RapiError."""
@@ -140,8 +141,10 @@ class Submitter:
             )
             orders = []
             created = [job.instance_id for job in claimed if job.opcode == Opcode.CREATE]
+            held = ports.lock_of_instances(db, created) if created else ()
+            # what changes meanwhile marks the ports after this
             places = ports.places(db, created) if created else {}
-            firewalls = _firewalls(db, claimed, places, now)
+            firewalls = _told(db, claimed, held, places, now)
             for job in claimed:
                 instance = instance_rows.get(db, job.instance_id)
                 if instance is not None and _is_in_vain(job, instance):
@@ -292,20 +295,25 @@ def _is_in_vain(job: jobs.Job, instance: instance_rows.Instance) -> bool:
     return instance.task in deletes and job.action != deletes[instance.task] and job.attempts == 0
 
 
-def _firewalls(
-    db: Session, claimed: Sequence[jobs.Job], places: Mapping[str, Sequence[ports.Place]], now: datetime
+def _told(
+    db: Session,
+    claimed: Sequence[jobs.Job],
+    held: Sequence[ports.Port],
+    places: Mapping[str, Sequence[ports.Place]],
+    now: datetime,
 ) -> Mapping[str, Sequence[str]]:
-    """Give what the tags of new instances are to say of their firewalls, by port."""
-    own = {place.port.id: place.port for some in places.values() for place in some}
-    if not own:
+    """Take what the tags of new instances say for told, and give what they are to say of firewalls, by port."""
+    if not held:
         return {}
-    held = ports.lock_several(db, own)
     found = firewall.tell(db, held)
+    for instance_id, some in places.items():
+        told.take_for_told(some, [port for port in held if port.instance_id == instance_id])
     again = {job.instance_id for job in claimed if job.attempts > 0}
     for port in held:
         if port.instance_id in again:
             # an attempt whose outcome nobody knows may have said something else
             port.firewall_digest, port.firewall_due_at = None, now
+            port.told_digest, port.told_due_at = None, now
     return found
 
 

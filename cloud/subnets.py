@@ -15,7 +15,7 @@ from cloud.context import Caller, Cloud
 from cloud.policy import Operation
 from common import names
 from common.errors import Conflict, Invalid, NotFound
-from db import free_ranges, ports
+from db import free_ranges, ports, told_due
 from db import networks as rows
 from db.networks import Ipv6Mode, Subnet, SubnetFilter
 from db.sorting import Order
@@ -71,6 +71,9 @@ class SubnetChange:
     dhcp: bool | None = None
     nameservers: tuple[Ip, ...] | None = None
     routes: tuple[Route, ...] | None = None
+    #: `gateway` is the one from now on, or None for none; else that stays as it is
+    changes_gateway: bool = False
+    gateway: Ip | None = None
 
 
 def create(cloud: Cloud, caller: Caller, specs: Sequence[SubnetSpec]) -> Sequence[Subnet]:
@@ -119,13 +122,18 @@ def page(
 
 
 def update(cloud: Cloud, caller: Caller, subnet_id: str, change: SubnetChange) -> Subnet:
-    """Change what guests are told from now on; raises NotFound, Forbidden or Invalid."""
+    """Change what guests are told; raises NotFound, Forbidden, Invalid, or Conflict for the gateway.
+
+    It reaches the nodes of servers that are there in the background, and their guests when they ask next. However many
+    these are, the change is a fixed number of statements.
+    """
     policy.require(caller, Operation.NETWORK_WRITE)
     with cloud.sessions.begin() as db:
         subnet = rows.lock_subnet(db, subnet_id)
         network = rows.get(db, subnet.network_id) if subnet is not None else None
         subnet = _visible(subnet, network, caller, subnet_id)
         networks.writable(network, caller, subnet.network_id)
+        before = _told(subnet)
         for key in ("name", "description", "dhcp"):
             value = getattr(change, key)
             if value is not None:
@@ -136,8 +144,15 @@ def update(cloud: Cloud, caller: Caller, subnet_id: str, change: SubnetChange) -
         if change.routes is not None:
             _check_routes(change.routes, addresses.cidr(subnet))
             subnet.routes = [_route(route) for route in change.routes]
-        subnet.updated_at = cloud.clock()
-        return subnet
+        if change.changes_gateway:
+            _check_new_gateway(db, subnet, change.gateway)
+            subnet.gateway = str(change.gateway) if change.gateway is not None else None
+        subnet.updated_at = now = cloud.clock()
+        if _told(subnet) != before:
+            db.flush()
+            told_due.mark_subnet(db, subnet_id, now)
+    cloud.wake()
+    return subnet
 
 
 def delete(cloud: Cloud, caller: Caller, subnet_id: str) -> None:
@@ -192,6 +207,25 @@ def _visible(subnet: Subnet | None, network: rows.Network | None, caller: Caller
     if subnet is None:
         raise NotFound(f"there is no subnet {subnet_id}")
     return subnet
+
+
+def _told(subnet: Subnet) -> tuple[object, ...]:
+    """Give what guests are told of a subnet."""
+    return subnet.dhcp, subnet.gateway, list(subnet.nameservers), list(subnet.routes)
+
+
+def _check_new_gateway(db: Session, subnet: Subnet, gateway: Ip | None) -> None:
+    """Raise Invalid or Conflict for a gateway that a held subnet can't have."""
+    if gateway is None:
+        return
+    if gateway.version != subnet.version:
+        raise Invalid(f"gateway_ip: {gateway} is not of the subnet's IP version")
+    if str(gateway) == subnet.gateway:
+        return
+    if addresses.in_pools(subnet, int(gateway)):
+        raise Conflict(f"gateway_ip: {gateway} is in the subnet's allocation pools, to be a guest's")
+    if ports.has_address(db, subnet.id, int(gateway)):
+        raise Conflict(f"gateway_ip: {gateway} is a port's")
 
 
 def _gateway(spec: SubnetSpec) -> Ip | None:

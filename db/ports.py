@@ -12,7 +12,7 @@ from sqlalchemy import orm
 from sqlalchemy.orm import Mapped, mapped_column
 
 from common import names
-from db import base, sorting
+from db import base, free_ranges, sorting
 from db.free_ranges import DIGITS
 from db.networks import Network, Subnet
 from db.sorting import Order
@@ -25,6 +25,7 @@ class Port(base.Base):
         sa.Index("ix_ports_network_id", "network_id", "created_at", "id"),
         sa.Index("ix_ports_instance_id", "instance_id", "number"),
         base.partial_index("ix_ports_firewall_due_at", "firewall_due_at", where="firewall_due_at IS NOT NULL"),
+        base.partial_index("ix_ports_told_due_at", "told_due_at", where="told_due_at IS NOT NULL"),
     )
 
     id: Mapped[str] = mapped_column(sa.String(36), primary_key=True)
@@ -39,6 +40,8 @@ class Port(base.Base):
     instance_id: Mapped[str | None] = mapped_column(sa.ForeignKey("instances.id"))
     #: the order of an instance's interfaces
     number: Mapped[int] = mapped_column(default=0)
+    #: came to an instance that was there already
+    later: Mapped[bool] = mapped_column(default=False)
     #: made for the instance, and gone with it; others outlive it
     owned: Mapped[bool] = mapped_column(default=False)
     #: carries a floating IP, and is gone with it: see db.floating_ips
@@ -51,6 +54,12 @@ class Port(base.Base):
     firewall_generation: Mapped[int] = mapped_column(default=0)
     #: what the last of these was, as a digest; None: nobody knows
     firewall_digest: Mapped[str | None] = mapped_column(sa.String(64))
+    #: since when its instance's node has to be told something else for its guest; None: it knows all
+    told_due_at: Mapped[datetime | None]
+    #: counts what its instance's node was told; 0: what it was told when it came
+    told_generation: Mapped[int] = mapped_column(default=0)
+    #: what the last of these was, as a digest; None: nobody knows
+    told_digest: Mapped[str | None] = mapped_column(sa.String(64))
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
 
@@ -149,6 +158,12 @@ def lock_several(session: orm.Session, port_ids: Collection[str]) -> Sequence[Po
     return session.scalars(query.execution_options(populate_existing=True)).all()
 
 
+def lock_of_instances(session: orm.Session, instance_ids: Collection[str]) -> Sequence[Port]:
+    """Get the ports of instances by id, and hold them until the transaction ends."""
+    query = sa.select(Port).where(Port.instance_id.in_(instance_ids)).order_by(Port.id)
+    return session.scalars(query.with_for_update(key_share=True).execution_options(populate_existing=True)).all()
+
+
 def page(
     session: orm.Session, wanted: Filter, *, limit: int, orders: Sequence[Order] = (), after: Port | None = None
 ) -> Sequence[Port]:
@@ -231,6 +246,11 @@ def any_in(session: orm.Session, network_id: str) -> bool:
 def any_address_in(session: orm.Session, subnet_id: str) -> bool:
     """Tell whether anybody has an address of a subnet."""
     return session.scalar(sa.select(Address.port_id).where(Address.subnet_id == subnet_id).limit(1)) is not None
+
+
+def has_address(session: orm.Session, subnet_id: str, number: int) -> bool:
+    """Tell whether some port has an address, which is named by its number."""
+    return session.get(Address, (subnet_id, free_ranges.key(number))) is not None
 
 
 def counts(session: orm.Session) -> Mapping[str, int]:

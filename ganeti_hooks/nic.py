@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from ganeti_hooks.refused import Refused
 
 TAP = re.compile(r"[A-Za-z0-9_.-]{1,15}")
+#: keys of tags: what was told after the NIC had come, that it may be nothing, and the rules of its firewall
+_TOLD, _WHOLE, _FIREWALL = "told", "on", "fw"
 _MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
 
 
@@ -33,6 +35,11 @@ class Nic:
         return next(iter(self.facts.get(key, ())), None)
 
     @property
+    def told(self) -> Mapping[str, list[str]]:
+        """Give all that its tags say of it but its firewall."""
+        return {key: values for key, values in self.facts.items() if key != _FIREWALL}
+
+    @property
     def routed(self) -> bool:
         return self.mode == "routed"
 
@@ -52,8 +59,8 @@ def describe(environ: Mapping[str, str]) -> Nic:
     for tag in tags:
         rest = tag.removeprefix(f"syros:{name}:") if name else tag
         if rest != tag:
-            key, _, value = rest.partition(":")
-            facts.setdefault(key, []).append(value)
+            _add(facts, rest)
+    facts = _current(facts)
     if environ.get("IP") and "ip4" not in facts and "ip6" not in facts:
         # a NIC without tags, such as one that an operator has made by hand
         own = ipaddress.ip_address(environ["IP"])
@@ -62,3 +69,25 @@ def describe(environ: Mapping[str, str]) -> Nic:
     host = next((tag.removeprefix("syros:host:") for tag in tags if tag.startswith("syros:host:")), "")
     mode, link = environ.get("MODE", ""), environ.get("LINK", "")
     return Nic(tap, environ["INSTANCE"], name, mac, mode, link, host, facts)
+
+
+def _add(facts: dict[str, list[str]], text: str) -> None:
+    key, _, value = text.partition(":")
+    facts.setdefault(key, []).append(value)
+
+
+def _current(facts: dict[str, list[str]]) -> dict[str, list[str]]:
+    """Put what was told last, a whole but for the firewall, in the place of what was told when the NIC came."""
+    generations: dict[int, list[str]] = {}
+    for value in facts.pop(_TOLD, ()):
+        number, _, fact = value.partition(":")
+        if not number.isdecimal():
+            raise Refused(f"{_TOLD}:{value} is of no generation")
+        generations.setdefault(int(number), []).append(fact)
+    if not generations:
+        return facts
+    found = {_FIREWALL: facts[_FIREWALL]} if _FIREWALL in facts else {}
+    for fact in generations[max(generations)]:
+        _add(found, fact)
+    found.pop(_WHOLE, None)
+    return found

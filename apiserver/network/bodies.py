@@ -103,7 +103,8 @@ def network(given: Body) -> NetworkSpec:
 def network_change(body: Body) -> NetworkChange:
     """Read a change of a network; raises Invalid."""
     given = body.nested("network")
-    given.only(*_NETWORK)
+    given.only(*_NETWORK, "mtu", *_NETWORK_NEUTRAL)
+    _refuse(given, _NETWORK_NEUTRAL)
     return NetworkChange(
         name=given.maybe_text("name"),
         description=given.maybe_text("description"),
@@ -111,6 +112,7 @@ def network_change(body: Body) -> NetworkChange:
         external=_maybe_flag(given, "router:external"),
         is_default=_maybe_flag(given, "is_default"),
         enabled=_maybe_flag(given, "admin_state_up"),
+        mtu=given.maybe_integer("mtu", least=_MTU[0], most=_MTU[1]),
     )
 
 
@@ -154,13 +156,16 @@ def subnet(given: Body) -> SubnetSpec:
 def subnet_change(body: Body) -> SubnetChange:
     """Read a change of a subnet; raises Invalid."""
     given = body.nested("subnet")
-    given.only("name", "description", "enable_dhcp", "dns_nameservers", "host_routes")
+    given.only("name", "description", "enable_dhcp", "dns_nameservers", "host_routes", "gateway_ip")
     return SubnetChange(
         name=given.maybe_text("name"),
         description=given.maybe_text("description"),
         dhcp=_maybe_flag(given, "enable_dhcp"),
         nameservers=_ips(given, "dns_nameservers") if given.has("dns_nameservers") else None,
         routes=_routes(given) if given.has("host_routes") else None,
+        # null says that there is none from now on
+        changes_gateway="gateway_ip" in given.keys(),  # noqa: SIM118  # a body is no dict
+        gateway=_maybe_ip(given, "gateway_ip"),
     )
 
 

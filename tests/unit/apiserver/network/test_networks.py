@@ -220,6 +220,16 @@ def test_guests_of_a_subnet_are_told_other_nameservers_and_routes(admin: Asking,
     assert {key: changed[key] for key in change} == change
 
 
+def test_a_subnet_gets_another_gateway_and_a_network_another_mtu(admin: Asking, public: str, subnet: str) -> None:
+    for gateway in (None, "192.0.2.1"):
+        changed = admin.put(f"{V2}/subnets/{subnet}", {"subnet": {"gateway_ip": gateway}})
+        assert (changed.status_code, changed.json["subnet"]["gateway_ip"]) == (200, gateway)
+    assert admin.put(f"{V2}/networks/{public}", {"network": {"mtu": 1400}}).json["network"]["mtu"] == 1400
+    refused(admin.put(f"{V2}/subnets/{subnet}", {"subnet": {"gateway_ip": "192.0.2.9"}}), 409, "gateway_ip")
+    refused(admin.put(f"{V2}/subnets/{subnet}", {"subnet": {"gateway_ip": "2001:db8::1"}}), 400, "gateway_ip")
+    refused(admin.put(f"{V2}/networks/{public}", {"network": {"mtu": 100}}), 400, "mtu")
+
+
 @pytest.mark.parametrize("name", ["floatingips", "routers"])
 def test_what_there_is_none_of_yet_is_an_empty_list(demo: Asking, anyone: Asking, name: str) -> None:
     assert demo.get(f"{V2}/{name}").json == {name: []}
