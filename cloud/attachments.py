@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from cloud import ports, states
 from cloud.states import Action
 from common.jobs import JobStatus, Opcode
-from db import jobs
+from db import floating_ips, jobs
 
 #: errors after which nobody knows whether Ganeti has changed the instance
 _UNKNOWN = (jobs.LOST, "JobDied")
@@ -28,6 +28,8 @@ def conclude(db: Session, job: jobs.Job, *, now: datetime) -> None:
     elif job.action == Action.DETACH_INTERFACE:
         # a NIC that is not there has been detached
         leaves = done or job.error_code == states.UNKNOWN_ENTITY
+        if not leaves:
+            floating_ips.stay(db, str(job.spec["port_id"]))
     else:
         return
     if leaves:

@@ -140,10 +140,7 @@ def delete_port(cloud: Cloud, caller: Caller, port_id: str) -> None:
 def begin_attach(db: Session, cloud: Cloud, caller: Caller, instance: Instance, wanted: Interface) -> Port:
     """Leave the jobs that attach a port to an instance, which is held; raises as `attach` does."""
     action = Action.ATTACH_INTERFACE
-    states.check(action, state=instance.state, task=instance.task, what=f"server {instance.id}")
-    known = port_rows.of_instance(db, instance.id)
-    if len(known) >= MOST:
-        raise Conflict(f"server {instance.id} has {MOST} interfaces, and no server may have more")
+    known = check_room(db, instance)
     first = known[-1].number + 1 if known else 0
     interface = _chosen(db, caller, wanted)
     groups: Sequence[SecurityGroup] = ()
@@ -165,6 +162,15 @@ def begin_attach(db: Session, cloud: Cloud, caller: Caller, instance: Instance, 
         caller=caller,
     )
     return port
+
+
+def check_room(db: Session, instance: Instance) -> Sequence[Port]:
+    """Give the ports of an instance that may have one more now; raises Busy or Conflict."""
+    states.check(Action.ATTACH_INTERFACE, state=instance.state, task=instance.task, what=f"server {instance.id}")
+    known = port_rows.of_instance(db, instance.id)
+    if len(known) >= MOST:
+        raise Conflict(f"server {instance.id} has {MOST} interfaces, and no server may have more")
+    return known
 
 
 def begin_detach(

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from cloud import calls, events, firewall, guests, image_copies, instances, nic_tags, nics, quotas, told
+from cloud import calls, events, firewall, floating_moves, guests, image_copies, instances, nic_tags, nics, quotas, told
 from cloud.clients import Clients
 from cloud.context import Cloud
 from cloud.states import Action
@@ -90,7 +90,8 @@ class Submitter:
                 self._busy[backend.id] = self._pool.submit(self._serve, backend)
 
     def _plan(self) -> None:
-        for name, plan in (("firewall", firewall.plan), ("told", told.plan)):
+        plans = {"floating": floating_moves.plan, "firewall": firewall.plan, "told": told.plan}
+        for name, plan in plans.items():
             try:
                 plan(self._cloud)
             except Exception:  # what users have asked for does not wait for this

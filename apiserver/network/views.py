@@ -146,7 +146,7 @@ def security_group_rule(row: Rule) -> Document:
 
 
 def floating_ip(view: FloatingView) -> Document:
-    """A floating IP; it is associated while a server has the port that carries it."""
+    """A floating IP; it is active while the server that was named has the port that carries it."""
     row, fixed = view.floating, view.fixed
     return {
         "id": row.id,
@@ -156,10 +156,10 @@ def floating_ip(view: FloatingView) -> Document:
         "floating_network_id": view.port.network_id,
         "floating_ip_address": view.address.ip,
         "port_id": fixed.id if fixed is not None else None,
-        "fixed_ip_address": row.fixed_ip if fixed is not None else None,
+        "fixed_ip_address": view.fixed_ip,
         "port_details": _details(fixed) if fixed is not None else None,
         "router_id": None,
-        "status": "ACTIVE" if view.port.instance_id is not None else "DOWN",
+        "status": "ACTIVE" if view.port.instance_id is not None and not view.moving else "DOWN",
         "qos_policy_id": None,
         "dns_domain": "",
         "dns_name": "",

@@ -1,4 +1,4 @@
-"""What nodes are told of ports can change while servers have them.
+"""What nodes are told of ports can change while servers have them; floating IPs move from one server to another.
 
 What the nodes of the ports that are there were told is known to nobody: it is told again with their next change.
 """
@@ -14,6 +14,7 @@ revision = "0024"
 down_revision = "0021"
 
 _DUE = sa.text("told_due_at IS NOT NULL")
+_MOVING = sa.text("next_port_id IS NOT NULL")
 
 
 def upgrade() -> None:
@@ -32,9 +33,28 @@ def upgrade() -> None:
         jobs.c.action == "attach-interface", jobs.c.instance_id == ports.c.instance_id
     )
     op.execute(sa.update(ports).where(ports.c.id.in_(attached)).values(later=True))
+    with op.batch_alter_table("floating_ips") as table:
+        table.add_column(sa.Column("next_port_id", sa.String(length=36), nullable=True))
+        table.add_column(sa.Column("next_fixed_ip", sa.String(length=45), nullable=True))
+        table.add_column(sa.Column("next_request_id", sa.String(length=40), nullable=True))
+        name = op.f("fk_floating_ips_next_port_id_ports")
+        table.create_foreign_key(name, "ports", ["next_port_id"], ["id"], ondelete="SET NULL")
+    op.create_index(
+        "ix_floating_ips_next_port_id",
+        "floating_ips",
+        ["next_port_id"],
+        postgresql_where=_MOVING,
+        sqlite_where=_MOVING,
+    )
 
 
 def downgrade() -> None:
+    op.drop_index("ix_floating_ips_next_port_id", "floating_ips")
+    with op.batch_alter_table("floating_ips") as table:
+        table.drop_constraint(op.f("fk_floating_ips_next_port_id_ports"), type_="foreignkey")
+        table.drop_column("next_request_id")
+        table.drop_column("next_fixed_ip")
+        table.drop_column("next_port_id")
     op.drop_index("ix_ports_told_due_at", "ports")
     with op.batch_alter_table("ports") as table:
         table.drop_column("told_digest")
