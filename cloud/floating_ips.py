@@ -226,7 +226,7 @@ def _insert(db: Session, cloud: Cloud, caller: Caller, spec: FloatingSpec, netwo
     if not subnets:
         raise Invalid(f"floating_network_id: network {network.id} has no subnet")
     port = ports.make(db, cloud, network, project_id=caller.project_id)
-    port.floating = True
+    port.floating, port.firewalled = True, True
     if spec.subnet_id is not None or spec.ip is not None:
         fixed_ips.assign(db, port, subnets, [FixedIp(spec.subnet_id, spec.ip)])
     else:

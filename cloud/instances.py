@@ -487,7 +487,16 @@ def _insert(
     )
     db.add(instance)
     db.flush()
-    ports.attach(db, cloud, caller, instance=instance, interfaces=interfaces, groups=groups, announced=number > 1)
+    ports.attach(
+        db,
+        cloud,
+        caller,
+        instance=instance,
+        interfaces=interfaces,
+        groups=groups,
+        announced=number > 1,
+        groups_named=spec.security_groups is not None,
+    )
     installs = bool(backend.os) and backend.disk_template != "diskless" and image is not None and bool(image.file)
     guests.keep(db, cloud, instance, spec=spec.guest, public_key=public_key, installs=installs and flavor.disk > 0)
     if node is not None:

@@ -40,6 +40,8 @@ class NetworkSpec:
     #: the bridge of a flat one, or the routing table of a routed one
     link: str | None = None
     mtu: int = MTU
+    #: its new ports are, unless it is said otherwise of one
+    firewalled: bool = True
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,8 @@ class NetworkChange:
     is_default: bool | None = None
     enabled: bool | None = None
     mtu: int | None = None
+    #: of ports that are made from now on
+    firewalled: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -198,6 +202,7 @@ def _insert(db: Session, cloud: Cloud, caller: Caller, spec: NetworkSpec) -> Net
         link=segment.link if segment is not None else spec.link,
         mac_prefix=segment.mac_prefix if segment is not None else None,
         mtu=spec.mtu,
+        firewalled=spec.firewalled,
         created_at=now,
         updated_at=now,
     )

@@ -107,6 +107,9 @@ def _facts(place: Place, ways: Collection[Way]) -> Iterator[Fact]:
         yield "mtu", str(place.network.mtu)
     if place.network.mac_prefix is not None:
         yield "macs", place.network.mac_prefix
+    for pair in place.port.allowed_pairs:
+        # a MAC without colons, or there would be no room for the longest prefix
+        yield "pair", f"{pair['mac'].replace(':', '')}@{pair['ip']}" if "mac" in pair else pair["ip"]
     if place.address is None or place.subnet is None:
         return
     subnet = place.subnet

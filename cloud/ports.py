@@ -14,11 +14,12 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from cloud import addresses, firewall_due, fixed_ips, networks, policy, quotas, security_groups
+from cloud import addresses, firewall_due, fixed_ips, networks, policy, port_security, quotas, security_groups
 from cloud.addresses import Ip
 from cloud.context import Caller, Cloud
 from cloud.fixed_ips import FixedIp
 from cloud.policy import Operation
+from cloud.port_security import AllowedPair
 from common import names
 from common.errors import Conflict, Invalid, NotFound
 from db import address_history, floating_ips, ports
@@ -38,7 +39,7 @@ _MAC_TRIES = 20
 class PortSpec:
     """A new port. Without fixed addresses it gets one of each IP version that its network has.
 
-    Without groups it is in the project's default one.
+    Without groups it is in the project's default one. Without a word it is firewalled if its network's ports are.
     """
 
     network_id: str
@@ -49,7 +50,8 @@ class PortSpec:
     fixed_ips: tuple[FixedIp, ...] | None = None
     #: ids of security groups
     groups: tuple[str, ...] | None = None
-    firewalled: bool = True
+    firewalled: bool | None = None
+    pairs: tuple[AllowedPair, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,8 @@ class PortChange:
     firewalled: bool | None = None
     #: all that it is to have from now on
     fixed_ips: tuple[FixedIp, ...] | None = None
+    #: all that it may send from besides, from now on
+    pairs: tuple[AllowedPair, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -100,15 +104,14 @@ class Interfaces:
 def create(cloud: Cloud, caller: Caller, specs: Sequence[PortSpec]) -> Sequence[PortView]:
     """Make ports, all or none; raises NotFound, Invalid, QuotaExceeded, Conflict (also when no address is left)."""
     policy.require(caller, Operation.PORT_WRITE)
-    for spec in specs:
-        if spec.groups and not spec.firewalled:
-            raise Invalid("security_groups: a port without port_security_enabled has none")
     with cloud.sessions.begin() as db:
         amounts = {Resource.PORTS: len(specs)}
         quotas.reserve(db, cloud.settings, project_id=caller.project_id, amounts=amounts)
-        groups = [_groups(db, cloud, caller, spec) for spec in specs]
         found = {spec.network_id: networks.usable(db, caller, spec.network_id) for spec in specs}
+        groups = [_groups(db, cloud, caller, spec, found[spec.network_id]) for spec in specs]
         subnets = network_rows.lock_subnets(db, list(found))
+        for network_id in sorted({spec.network_id for spec in specs if spec.pairs}):
+            port_security.touch(db, network_id, None, groups=(), now=cloud.clock())
         made = [
             _create(db, cloud, caller, spec, network=found[spec.network_id], subnets=subnets, groups=its)
             for spec, its in zip(specs, groups, strict=True)
@@ -155,7 +158,9 @@ def update(cloud: Cloud, caller: Caller, port_id: str, change: PortChange) -> Po
             groups = security_groups.chosen(db, cloud, known.project_id, change.groups)
         subnets = network_rows.lock_subnets(db, [known.network_id]) if change.fixed_ips is not None else ()
         now = cloud.clock()
-        if groups is not None or change.firewalled is not None:
+        if change.pairs is not None:
+            port_security.touch(db, known.network_id, port_id, groups=groups or (), now=now)
+        elif groups is not None or change.firewalled is not None:
             coming = [group.id for group in groups or ()]
             firewall_due.touch_members(db, [port_id], group_ids=coming, now=now)
         port = visible(ports.lock(db, port_id), caller, port_id)
@@ -166,8 +171,12 @@ def update(cloud: Cloud, caller: Caller, port_id: str, change: PortChange) -> Po
         port.updated_at = now
         if change.fixed_ips is not None:
             _readdress(db, port, subnets, change.fixed_ips, now=now)
-        _change_firewall(db, caller, port, firewalled=change.firewalled, groups=groups, now=now)
-        return view(db, port)
+        port_security.change(db, caller, port, change.firewalled, groups, now)
+        if change.pairs is not None:
+            port_security.allow(db, caller, port, change.pairs, now)
+        found = view(db, port)
+    cloud.wake()
+    return found
 
 
 def delete(cloud: Cloud, caller: Caller, port_id: str) -> None:
@@ -243,12 +252,13 @@ def attach(
     first: int = 0,
     later: bool = False,
     announced: bool = False,
+    groups_named: bool = False,
 ) -> list[Port]:
     """Give an instance ports, in order; raises Invalid or Conflict. Holds the networks' subnets.
 
     Ports that are made here are in the groups, and have been counted. `first` is the number of the first: those that
     the instance has already come before it; `later` says that it was there before them. `announced` says that this
-    transaction has made some like these already.
+    transaction has made some like these already. Groups that were `groups_named` are not for ports without a firewall.
     """
     known = {each.port_id: _free_port(db, caller, each) for each in interfaces if each.port_id is not None}
     if len(known) < sum(each.port_id is not None for each in interfaces):
@@ -276,7 +286,10 @@ def attach(
             fixed = (FixedIp(ip=each.ip),) if each.ip is not None else None
             fixed_ips.assign(db, port, [subnet for subnet in subnets if subnet.network_id == network.id], fixed)
             _check_routed(db, network, port)
-            new.append(port.id)
+            if port.firewalled:
+                new.append(port.id)
+            elif groups_named and groups:
+                raise Invalid(f"security_groups: network {network.id} has ports without port_security_enabled")
         made.append(port)
     group_rows.join(db, new, group_ids)
     now = cloud.clock()
@@ -352,6 +365,8 @@ def make(
         instance_id=instance.id if instance is not None else None,
         number=number,
         owned=instance is not None,
+        firewalled=network.firewalled,
+        allowed_pairs=[],
         created_at=now,
         updated_at=now,
     )
@@ -370,10 +385,12 @@ def _create(
     subnets: Sequence[Subnet],
     groups: Sequence[SecurityGroup],
 ) -> PortView:
-    if not spec.firewalled:
-        _check_may_open(caller, network)
+    if spec.firewalled is not None and spec.firewalled is not network.firewalled:
+        port_security.may_decide(caller, network)
     port = make(db, cloud, network, project_id=caller.project_id, mac=spec.mac, name=spec.name)
-    port.description, port.enabled, port.firewalled = spec.description, spec.enabled, spec.firewalled
+    port.description, port.enabled = spec.description, spec.enabled
+    port.firewalled = _is_firewalled(spec, network)
+    port_security.allow(db, caller, port, spec.pairs, cloud.clock())
     own = [subnet for subnet in subnets if subnet.network_id == network.id]
     addresses = fixed_ips.assign(db, port, own, spec.fixed_ips)
     _check_routed(db, network, port)
@@ -394,39 +411,16 @@ def _readdress(db: Session, port: Port, subnets: Sequence[Subnet], wanted: Seque
     address_history.begin(db, [port.id], now)
 
 
-def _groups(db: Session, cloud: Cloud, caller: Caller, spec: PortSpec) -> Sequence[SecurityGroup]:
-    return security_groups.chosen(db, cloud, caller.project_id, spec.groups) if spec.firewalled else ()
-
-
-def _change_firewall(
-    db: Session,
-    caller: Caller,
-    port: Port,
-    *,
-    firewalled: bool | None,
-    groups: Sequence[SecurityGroup] | None,
-    now: datetime,
-) -> None:
-    """Change what a held port lets through; None leaves a thing as it is."""
-    if firewalled is not None and firewalled is not port.firewalled:
-        _check_may_open(caller, network_rows.get(db, port.network_id))
-        if not firewalled and groups is None and group_rows.groups_of(db, [port.id]):
-            raise Conflict(f"port {port.id} has security groups; take it out of them in the same request")
-        port.firewalled = firewalled
-    elif groups is None:
-        return
-    if groups and not port.firewalled:
+def _groups(db: Session, cloud: Cloud, caller: Caller, spec: PortSpec, network: Network) -> Sequence[SecurityGroup]:
+    if _is_firewalled(spec, network):
+        return security_groups.chosen(db, cloud, caller.project_id, spec.groups)
+    if spec.groups:
         raise Invalid("security_groups: a port without port_security_enabled has none")
-    if groups is not None:
-        group_rows.leave_all(db, port.id)
-        group_rows.join(db, [port.id], [group.id for group in groups])
-    firewall_due.touch_ports(db, [port.id], now)
+    return ()
 
 
-def _check_may_open(caller: Caller, network: Network | None) -> None:
-    """Raise Forbidden for a caller who may not say whether a network's ports are firewalled."""
-    if network is None or network.project_id is None or network.project_id != caller.project_id:
-        policy.require(caller, Operation.NETWORK_WRITE_ALL)
+def _is_firewalled(spec: PortSpec, network: Network) -> bool:
+    return network.firewalled if spec.firewalled is None else spec.firewalled
 
 
 def _loosen(port: Port, now: datetime) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple  # JSON
 
 import sqlalchemy as sa
 from sqlalchemy import orm
@@ -48,6 +48,8 @@ class Port(base.Base):
     floating: Mapped[bool] = mapped_column(default=False)
     #: its security groups say what it lets through; otherwise everything is, but what is not its own
     firewalled: Mapped[bool] = mapped_column(default=True)
+    #: {ip, mac} each: what it may send from besides its own; an address or a prefix, and its own MAC without another
+    allowed_pairs: Mapped[list[dict[str, Any]]] = mapped_column(default=list)
     #: since when its instance's node has to be told of a change; None: it knows all
     firewall_due_at: Mapped[datetime | None]
     #: counts what its instance's node was told

@@ -10,7 +10,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 
-from ganeti_hooks import firewall, kvm_network, notes, routes
+from ganeti_hooks import firewall, kvm_network, notes, routes, turns
 from ganeti_hooks.kvm_network import Node
 from ganeti_hooks.nic import describe
 from ganeti_hooks.refused import Refused
@@ -21,12 +21,13 @@ def main(environ: Mapping[str, str], node: Node) -> int:
     instance = environ.get("GANETI_INSTANCE_NAME", "")
     tags = environ.get("GANETI_POST_INSTANCE_TAGS", environ.get("GANETI_INSTANCE_TAGS", ""))
     status = 0
-    for note in notes.of_instance(node.notes, instance):
-        try:
-            _apply(note, tags, node)
-        except (Refused, OSError, subprocess.SubprocessError, ValueError) as err:
-            sys.stderr.write(f"syros: {note.tap} of {instance}: {err}\n")
-            status = 1
+    with turns.taken(node.notes):
+        for note in notes.of_instance(node.notes, instance):
+            try:
+                _apply(note, tags, node)
+            except (Refused, OSError, subprocess.SubprocessError, ValueError) as err:
+                sys.stderr.write(f"syros: {note.tap} of {instance}: {err}\n")
+                status = 1
     return status
 
 

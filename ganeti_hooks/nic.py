@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 
 from ganeti_hooks.refused import Refused
 
+Prefix = ipaddress.IPv4Network | ipaddress.IPv6Network
+
 TAP = re.compile(r"[A-Za-z0-9_.-]{1,15}")
 #: keys of tags: what was told after the NIC had come, that it may be nothing, and the rules of its firewall
 _TOLD, _WHOLE, _FIREWALL = "told", "on", "fw"
@@ -42,6 +44,20 @@ class Nic:
     @property
     def routed(self) -> bool:
         return self.mode == "routed"
+
+    def pairs(self) -> list[tuple[str, Prefix]]:
+        """Give what the guest may send from besides its own addresses, each with a MAC. Raises Refused."""
+        found = []
+        for text in self.facts.get("pair", ()):
+            octets, at, prefix = text.rpartition("@")
+            mac = ":".join(re.findall("..", octets)) if at else self.mac
+            if not _MAC.fullmatch(mac):
+                raise Refused(f"pair:{text} has no MAC")
+            try:
+                found.append((mac, ipaddress.ip_network(prefix)))
+            except ValueError as err:
+                raise Refused(f"pair:{text} has no prefix: {err}") from None
+        return found
 
     def addresses(self, version: int) -> list[str]:
         """Give the guest's own addresses of an IP version."""

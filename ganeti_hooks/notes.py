@@ -40,6 +40,11 @@ def forget(folder: Path, tap: str) -> None:
     (folder / tap).unlink(missing_ok=True)
 
 
+def gone(folder: Path) -> list[str]:
+    """List the taps that a folder has files of, and that are not there any more."""
+    return [path.name for path in folder.glob("[!.]*") if not (_DEVICES / path.name).exists()]
+
+
 def of_instance(folder: Path, instance: str) -> Iterator[Note]:
     """Read the notes of an instance's taps that are there."""
     for path in sorted(folder.glob("[!.]*")):

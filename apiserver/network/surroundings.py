@@ -21,6 +21,7 @@ EXTENSIONS = {
     "security-groups-normalized-cidr": ("Normalized CIDR", "Rules have normalized_cidr"),
     "security-groups-shared-filtering": ("Shared security groups", "Security groups can be filtered by shared"),
     "port-security": ("Port Security", "port_security_enabled says whether a port has security groups"),
+    "allowed-address-pairs": ("Allowed Address Pairs", "Ports may send from addresses besides their own"),
     "port-security-groups-filtering": ("Port filtering by groups", "Ports can be filtered by security_groups"),
     "quotas": ("Quota management support", "The quotas of projects can be read and changed"),
     "quota_details": ("Quota details management support", "How much of the quotas is used can be read"),

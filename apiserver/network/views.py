@@ -30,7 +30,7 @@ def network(view: NetworkView, *, operator: bool) -> Document:
         "is_default": row.is_default,
         "mtu": row.mtu,
         "subnets": [each.id for each in view.subnets],
-        "port_security_enabled": True,
+        "port_security_enabled": row.firewalled,
         "availability_zones": ["nova"],
         "availability_zone_hints": [],
         "tags": [],
@@ -90,7 +90,9 @@ def port(view: PortView) -> Document:
         "device_id": row.instance_id or "",
         "device_owner": _owner(row),
         "fixed_ips": [{"subnet_id": each.subnet_id, "ip_address": each.ip} for each in view.addresses],
-        "allowed_address_pairs": [],
+        "allowed_address_pairs": [
+            {"ip_address": pair["ip"], "mac_address": pair.get("mac", row.mac)} for pair in row.allowed_pairs
+        ],
         "extra_dhcp_opts": [],
         "security_groups": list(view.groups),
         "port_security_enabled": row.firewalled,

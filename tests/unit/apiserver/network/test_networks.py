@@ -230,6 +230,38 @@ def test_a_subnet_gets_another_gateway_and_a_network_another_mtu(admin: Asking, 
     refused(admin.put(f"{V2}/networks/{public}", {"network": {"mtu": 100}}), 400, "mtu")
 
 
+def test_a_network_says_whether_its_ports_are_firewalled(admin: Asking, demo: Asking, public: str, subnet: str) -> None:
+    assert demo.get(f"{V2}/networks/{public}").json["network"]["port_security_enabled"] is True
+    changed = admin.put(f"{V2}/networks/{public}", {"network": {"port_security_enabled": False}})
+    assert changed.json["network"]["port_security_enabled"] is False
+    made = demo.post(f"{V2}/ports", {"port": {"network_id": public}}).json["port"]
+    assert (made["port_security_enabled"], made["security_groups"]) == (False, [])
+    body = {"network": {"name": "open", "provider:physical_network": "br9", "port_security_enabled": False}}
+    assert admin.post(f"{V2}/networks", body).json["network"]["port_security_enabled"] is False
+    assert subnet
+
+
+def test_a_port_is_allowed_addresses_besides_its_own(admin: Asking, demo: Asking, public: str, subnet: str) -> None:
+    made = demo.post(f"{V2}/ports", {"port": {"network_id": public}}).json["port"]
+    port = f"{V2}/ports/{made['id']}"
+    pairs = [{"ip_address": "192.0.2.99"}, {"ip_address": "10.0.0.9/8", "mac_address": "02:00:5E:00:01:07"}]
+    refused(demo.put(port, {"port": {"allowed_address_pairs": pairs}}), 403, "network:write_all")
+    found = admin.put(port, {"port": {"allowed_address_pairs": pairs}}).json["port"]["allowed_address_pairs"]
+    assert found == [
+        {"ip_address": "192.0.2.99", "mac_address": made["mac_address"]},
+        {"ip_address": "10.0.0.0/8", "mac_address": "02:00:5e:00:01:07"},
+    ]
+    # what is shown may be sent back
+    assert admin.put(port, {"port": {"allowed_address_pairs": found}}).json["port"]["allowed_address_pairs"] == found
+    for bad in ("x", [{"ip_address": "x"}], [{"mac_address": "02:00:5e:00:01:07"}], [{"ip_address": "::1", "x": 1}]):
+        refused(admin.put(port, {"port": {"allowed_address_pairs": bad}}), 400, "allowed_address_pairs")
+    refused(
+        admin.put(port, {"port": {"allowed_address_pairs": [{"ip_address": "::1", "mac_address": "x"}]}}), 400, "mac"
+    )
+    assert demo.put(port, {"port": {"allowed_address_pairs": None}}).json["port"]["allowed_address_pairs"] == []
+    assert subnet
+
+
 @pytest.mark.parametrize("name", ["floatingips", "routers"])
 def test_what_there_is_none_of_yet_is_an_empty_list(demo: Asking, anyone: Asking, name: str) -> None:
     assert demo.get(f"{V2}/{name}").json == {name: []}
