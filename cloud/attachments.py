@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from cloud import ports, states
+from cloud import departures, states
 from cloud.states import Action
 from common.jobs import JobStatus, Opcode
 from db import floating_ips, jobs
@@ -34,4 +34,4 @@ def conclude(db: Session, job: jobs.Job, *, now: datetime) -> None:
         return
     if leaves:
         removed = bool(job.spec.get("removed"))
-        ports.let_go(db, str(job.spec["port_id"]), instance_id=job.instance_id, now=now, removed=removed)
+        departures.let_go(db, str(job.spec["port_id"]), instance_id=job.instance_id, now=now, removed=removed)

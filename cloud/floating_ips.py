@@ -18,7 +18,18 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy.orm import Session
 
-from cloud import firewall_due, fixed_ips, instances, interfaces, networks, policy, ports, quotas, security_groups
+from cloud import (
+    departures,
+    firewall_due,
+    fixed_ips,
+    instances,
+    interfaces,
+    networks,
+    policy,
+    ports,
+    quotas,
+    security_groups,
+)
 from cloud.addresses import Ip
 from cloud.context import Caller, Cloud
 from cloud.fixed_ips import FixedIp
@@ -425,7 +436,7 @@ def _remove(db: Session, cloud: Cloud, floating: FloatingIp) -> None:
     port = hold(db, floating)
     if port.instance_id is not None:
         raise Busy(f"floating IP {floating.id} has been associated meanwhile")
-    ports.remove(db, port, subnets, cloud.clock())
+    departures.remove(db, port, subnets, cloud.clock())
 
 
 def _view(db: Session, floating_id: str) -> FloatingView:

@@ -15,6 +15,7 @@ from cloud import (
     affinity,
     attachments,
     capacity,
+    departures,
     flavors,
     guests,
     image_copies,
@@ -352,7 +353,7 @@ def finish(db: Session, instance: Instance, now: datetime) -> None:
     instance.deleted_at = now
     instance.updated_at = now
     quotas.release(db, instance)
-    ports.release(db, instance.id, now)
+    departures.release(db, instance.id, now)
     guests.forget(db, instance.id)
     tags.remove(db, instance.id)
 

@@ -108,6 +108,8 @@ class Filter:
     firewalled: bool | None = None
     #: with an instance, or without
     attached: bool | None = None
+    #: that carry a floating IP, or others
+    floating: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -250,6 +252,12 @@ def any_address_in(session: orm.Session, subnet_id: str) -> bool:
     return session.scalar(sa.select(Address.port_id).where(Address.subnet_id == subnet_id).limit(1)) is not None
 
 
+def numbers_in(session: orm.Session, subnet_id: str) -> list[int]:
+    """List the addresses of a subnet that ports have, as numbers in order."""
+    query = sa.select(Address.number).where(Address.subnet_id == subnet_id).order_by(Address.number)
+    return [int(number, 16) for number in session.scalars(query)]
+
+
 def has_address(session: orm.Session, subnet_id: str, number: int) -> bool:
     """Tell whether some port has an address, which is named by its number."""
     return session.get(Address, (subnet_id, free_ranges.key(number))) is not None
@@ -280,6 +288,7 @@ def _conditions(wanted: Filter) -> list[sa.ColumnElement[bool]]:
         Port.mac: wanted.mac,
         Port.enabled: wanted.enabled,
         Port.firewalled: wanted.firewalled,
+        Port.floating: wanted.floating,
     }
     found: list[sa.ColumnElement[bool]] = [column == value for column, value in exact.items() if value is not None]
     some = {

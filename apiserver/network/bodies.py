@@ -44,6 +44,15 @@ _NETWORK_NEUTRAL: dict[str, tuple[object, ...]] = {
     "qos_policy_id": (None,),
     "provider:segmentation_id": (None,),
 }
+_SUBNET_NEUTRAL: dict[str, tuple[object, ...]] = {
+    "service_types": ([], None),
+    "dns_publish_fixed_ip": (False, None),
+    "segment_id": (None,),
+    "subnetpool_id": (None,),
+    "use_default_subnetpool": (False, None),
+    "prefixlen": (None,),
+    "router:external": (False, None),
+}
 _SECURITY = ("security_groups", "port_security_enabled", "allowed_address_pairs")
 _PORT_NEUTRAL: dict[str, tuple[object, ...]] = {
     "extra_dhcp_opts": ([], None),
@@ -55,6 +64,11 @@ _PORT_NEUTRAL: dict[str, tuple[object, ...]] = {
     "qos_policy_id": (None,),
     "device_id": ("", None),
     "device_owner": ("", None),
+    "device_profile": (None,),
+    "numa_affinity_policy": (None,),
+    "propagate_uplink_status": (None,),
+    "data_plane_status": (None,),
+    "hints": ({}, None),
 }
 
 
@@ -142,7 +156,9 @@ def subnet(given: Body) -> SubnetSpec:
         "host_routes",
         "project_id",
         "tenant_id",
+        *_SUBNET_NEUTRAL,
     )
+    _refuse(given, _SUBNET_NEUTRAL)
     prefix = _cidr(given.text("cidr", longest=64), "subnet.cidr")
     if given.integer("ip_version", least=4, most=6) != prefix.version:
         raise Invalid(f"subnet.ip_version: {prefix} is of another version")
@@ -165,7 +181,17 @@ def subnet(given: Body) -> SubnetSpec:
 def subnet_change(body: Body) -> SubnetChange:
     """Read a change of a subnet; raises Invalid."""
     given = body.nested("subnet")
-    given.only("name", "description", "enable_dhcp", "dns_nameservers", "host_routes", "gateway_ip")
+    given.only(
+        "name",
+        "description",
+        "enable_dhcp",
+        "dns_nameservers",
+        "host_routes",
+        "gateway_ip",
+        "allocation_pools",
+        *_SUBNET_NEUTRAL,
+    )
+    _refuse(given, _SUBNET_NEUTRAL)
     return SubnetChange(
         name=given.maybe_text("name"),
         description=given.maybe_text("description"),
@@ -175,6 +201,7 @@ def subnet_change(body: Body) -> SubnetChange:
         # null says that there is none from now on
         changes_gateway="gateway_ip" in given.keys(),  # noqa: SIM118  # a body is no dict
         gateway=_maybe_ip(given, "gateway_ip"),
+        pools=_pools(given) if given.has("allocation_pools") else None,
     )
 
 
@@ -299,7 +326,7 @@ def _groups(given: Body) -> tuple[str, ...] | None:
 def _refuse(given: Body, neutral: dict[str, tuple[object, ...]]) -> None:
     for key, values in neutral.items():
         if given.has(key) and given.raw(key) not in values:
-            raise Invalid(f"{key}: it is not served yet; leave it out")
+            raise Invalid(f"{key}: it is not served; leave it out")
 
 
 def _maybe_flag(given: Body, key: str) -> bool | None:

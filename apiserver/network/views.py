@@ -97,6 +97,7 @@ def port(view: PortView) -> Document:
         "security_groups": list(view.groups),
         "port_security_enabled": row.firewalled,
         "binding:vnic_type": "normal",
+        "binding:profile": {},
         "tags": [],
         "revision_number": 0,
         "created_at": times.zoned(row.created_at),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from apiserver.network import unserved
 from cloud import accounts, quotas
 from cloud import segments as pools
 from cloud.context import Cloud
@@ -266,6 +267,68 @@ def test_a_port_is_allowed_addresses_besides_its_own(admin: Asking, demo: Asking
 def test_what_there_is_none_of_yet_is_an_empty_list(demo: Asking, anyone: Asking, name: str) -> None:
     assert demo.get(f"{V2}/{name}").json == {name: []}
     assert anyone.get(f"{V2}/{name}").status_code == 401
+
+
+@pytest.mark.parametrize("thing", unserved.THINGS, ids=lambda thing: str(thing.path))
+def test_what_is_not_served_is_an_empty_list_and_says_why_none_is_made(
+    demo: Asking, anyone: Asking, thing: unserved.Thing
+) -> None:
+    path = f"{V2}/{thing.path}"
+    assert demo.get(f"{path}?name=x").json == {thing.key: []}
+    refused(demo.post(path, {"x": {}}), 400, thing.why)
+    for answer in (demo.get(f"{path}/x"), demo.put(f"{path}/x", {"x": {}}), demo.delete(f"{path}/x")):
+        refused(answer, 404, f"there is no {thing.one} x")
+    for answer in (anyone.get(path), anyone.post(path, {"x": {}}), anyone.get(f"{path}/x")):
+        assert answer.status_code == 401
+
+
+def test_there_are_no_tags_and_nothing_has_any(demo: Asking, public: str, subnet: str) -> None:
+    path = f"{V2}/networks/{public}/tags"
+    assert demo.get(path).json == {"tags": []}
+    assert demo.put(path, {"tags": []}).json == {"tags": []}
+    refused(demo.put(path, {"tags": ["red"]}), 400, "tags")
+    for key in ("networks", "subnets", "ports", "floatingips", "security-groups"):
+        assert list(demo.get(f"{V2}/{key}?tags=red").json.values()) == [[]]
+    assert len(demo.get(f"{V2}/subnets?not-tags=red").json["subnets"]) == 1
+    assert subnet
+
+
+def test_ports_are_filtered_by_whose_they_are(demo: Asking, public: str, subnet: str) -> None:
+    made = demo.post(f"{V2}/ports", {"port": {"network_id": public}}).json["port"]["id"]
+    for owner, found in (("", [made]), ("compute:nova", []), ("network:floatingip", []), ("network:dhcp", [])):
+        assert [each["id"] for each in demo.get(f"{V2}/ports?device_owner={owner}").json["ports"]] == found, owner
+    refused(demo.get(f"{V2}/ports?binding:host_id=node1"), 400, "binding:host_id")
+    assert subnet
+
+
+def test_a_subnets_pools_change_and_who_has_an_address_keeps_it(admin: Asking, public: str, subnet: str) -> None:
+    def taken(*ips: str) -> list[str]:
+        fixed = {"fixed_ips": [{"ip_address": ip} for ip in ips]} if ips else {}
+        made = admin.post(f"{V2}/ports", {"port": {"network_id": public, **fixed}})
+        assert made.status_code == 201, made.text
+        return [each["ip_address"] for each in made.json["port"]["fixed_ips"]]
+
+    taken("192.0.2.9")
+    taken("192.0.2.11")
+    pools = [{"start": "192.0.2.8", "end": "192.0.2.12"}, {"start": "192.0.2.20", "end": "192.0.2.20"}]
+    changed = admin.put(f"{V2}/subnets/{subnet}", {"subnet": {"allocation_pools": pools}}).json["subnet"]
+    assert changed["allocation_pools"] == pools
+    found = sorted(taken()[0] for _ in range(4))
+    assert found == ["192.0.2.10", "192.0.2.12", "192.0.2.20", "192.0.2.8"]
+    refused(admin.post(f"{V2}/ports", {"port": {"network_id": public}}), 409, "no free address")
+    for bad, status in (
+        ([{"start": "192.0.2.1", "end": "192.0.2.3"}], 409),
+        ([{"start": "10.0.0.1", "end": "x"}], 400),
+    ):
+        refused(admin.put(f"{V2}/subnets/{subnet}", {"subnet": {"allocation_pools": bad}}), status, "")
+    wider = [{"start": "192.0.2.2", "end": "192.0.2.20"}]
+    assert admin.put(f"{V2}/subnets/{subnet}", {"subnet": {"allocation_pools": wider}}).status_code == 200
+    assert len({taken()[0] for _ in range(13)} | {*found, "192.0.2.9", "192.0.2.11"}) == 19
+    assert (
+        admin.put(f"{V2}/subnets/{subnet}", {"subnet": {"allocation_pools": []}}).json["subnet"]["allocation_pools"]
+        == []
+    )
+    refused(admin.post(f"{V2}/ports", {"port": {"network_id": public}}), 409, "no free address")
 
 
 def test_extensions_are_listed_and_shown(demo: Asking) -> None:
