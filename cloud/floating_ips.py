@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 from sqlalchemy.orm import Session
 
 from cloud import (
+    addresses,
     departures,
     firewall_due,
     fixed_ips,
@@ -236,6 +237,10 @@ def _insert(db: Session, cloud: Cloud, caller: Caller, spec: FloatingSpec, netwo
     subnets = network_rows.lock_subnets(db, [network.id])
     if not subnets:
         raise Invalid(f"floating_network_id: network {network.id} has no subnet")
+    if spec.subnet_id is not None and all(subnet.id != spec.subnet_id for subnet in subnets):
+        raise Invalid(f"subnet_id: network {network.id} has no subnet {spec.subnet_id}")
+    if spec.ip is not None and all(spec.ip not in addresses.cidr(subnet) for subnet in subnets):
+        raise Invalid(f"floating_ip_address: {spec.ip} is in no subnet of network {network.id}")
     port = ports.make(db, cloud, network, project_id=caller.project_id)
     port.floating, port.firewalled = True, True
     if spec.subnet_id is not None or spec.ip is not None:

@@ -99,7 +99,8 @@ def test_a_guest_that_is_migrated_live_takes_along_what_its_node_did_for_it(thre
 
 
 def _routed_network(operator: Session, cidr: str) -> str:
-    spec = {"name": "routed", "shared": True, "provider:network_type": "routed", "provider:physical_network": "main"}
+    spec: dict[str, object] = {"name": "routed", "shared": True, "router:external": True}
+    spec |= {"provider:network_type": "routed", "provider:physical_network": "main"}
     network = str(operator.call_network("POST", "/networks", {"network": spec})["network"]["id"])
     subnet = {"network_id": network, "cidr": cidr, "ip_version": 4}
     operator.call_network("POST", "/subnets", {"subnet": subnet})
