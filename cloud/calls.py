@@ -194,9 +194,10 @@ def _tag(client: Client, order: Order) -> int:
 
 def _untag(client: Client, order: Order) -> int:
     # what the instance was told may be another thing than what is so now, and Ganeti removes all that is named, or none
-    prefix, keep = str(order.spec["prefix"]), order.spec.get("keep")
+    prefix, keep = str(order.spec["prefix"]), order.spec.get("keep") or ()
     there = [tag for tag in client.get_instance_tags(order.ganeti_name) if tag.startswith(prefix)]
-    portions = nic_tags.portions([tag for tag in there if keep is None or not tag.startswith(keep)])
+    kept = (keep,) if isinstance(keep, str) else tuple(keep)
+    portions = nic_tags.portions([tag for tag in there if not tag.startswith(kept)])
     if not portions:
         raise Needless(f"there is no tag that begins with {prefix}")
     return client.delete_instance_tags(order.ganeti_name, portions[0], reason=order.request_id)

@@ -118,7 +118,7 @@ def repair(
 ) -> bool:
     """Leave the jobs that bring Ganeti into line, in one change; tell whether there are any. The row is held.
 
-    Nothing is done to an instance that has jobs already or is to have some for its firewall, is neither running nor
+    Nothing is done to an instance that has jobs already or is to have some of our own, is neither running nor
     stopped, or whose ports have changed since they were compared.
     """
     changes = [list(drift.change) for drift in drifts if drift.change is not None]
@@ -127,8 +127,8 @@ def repair(
     if not changes or not at_rest or tuple(wanted) != nics.of(places):
         return False
     held = port_rows.lock_several(db, {place.port.id for place in places})
-    if any(port.firewall_due_at is not None for port in held):
-        # a change of its rules comes first: it has a generation of its own
+    if any(port.firewall_due_at is not None or port.told_due_at is not None for port in held):
+        # what nodes are to be told comes first: it has a generation of its own
         return False
     hostname = guests.hostname(instance.name, instance.id)
     tags = nic_tags.of(places, hostname=hostname, firewalls=firewall.values(db, held))

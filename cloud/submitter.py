@@ -19,6 +19,7 @@ from cloud import (
     calls,
     events,
     firewall,
+    floating_moves,
     guests,
     image_copies,
     instances,
@@ -27,6 +28,7 @@ from cloud import (
     nic_tags,
     nics,
     quotas,
+    told,
 )
 from cloud.clients import Clients
 from cloud.context import Cloud
@@ -104,10 +106,12 @@ class Submitter:
                 self._busy[backend.id] = self._pool.submit(self._serve, backend)
 
     def _plan(self) -> None:
-        try:
-            firewall.plan(self._cloud)
-        except Exception:  # what users have asked for does not wait for this
-            log.exception("firewall.failed")
+        plans = {"floating": floating_moves.plan, "firewall": firewall.plan, "told": told.plan}
+        for name, plan in plans.items():
+            try:
+                plan(self._cloud)
+            except Exception:  # what users have asked for does not wait for this
+                log.exception("plan.failed", extra={"of": name})
 
     def serve(self, backend: Backend) -> int:
         """Send one batch of a backend's jobs; give the number that was claimed. Raises RapiError."""
@@ -165,12 +169,21 @@ class Submitter:
             orders = []
             waiting = 0
             plugging = [job for job in claimed if calls.plugs(job.opcode, job.action)]
+            creating = [job.instance_id for job in claimed if job.opcode == Opcode.CREATE]
+            held = ports.lock_of_instances(db, creating) if creating else ()
+            # what changes meanwhile marks the ports after this
             places = ports.places(db, [job.instance_id for job in plugging]) if plugging else {}
             new = {job.id: _new(job, places.get(job.instance_id, ())) for job in plugging}
             readiness = network_objects.ready(db, row, [place for some in new.values() for place in some], now=now)
             late = {job.id for job in plugging if job.attempts == 0 and readiness.delays(new[job.id])}
             created = {job.instance_id for job in plugging if job.opcode == Opcode.CREATE and job.id not in late}
-            firewalls = _firewalls(db, claimed, {key: some for key, some in places.items() if key in created}, now)
+            firewalls = _told(
+                db,
+                claimed,
+                [port for port in held if port.instance_id in created],
+                {key: some for key, some in places.items() if key in created},
+                now,
+            )
             for job in claimed:
                 instance = instance_rows.get(db, job.instance_id)
                 if instance is not None and _is_in_vain(job, instance):
@@ -333,20 +346,25 @@ def _new(job: jobs.Job, places: Sequence[ports.Place]) -> list[ports.Place]:
     return [place for place in places if place.port.id == job.spec.get("port_id")]
 
 
-def _firewalls(
-    db: Session, claimed: Sequence[jobs.Job], places: Mapping[str, Sequence[ports.Place]], now: datetime
+def _told(
+    db: Session,
+    claimed: Sequence[jobs.Job],
+    held: Sequence[ports.Port],
+    places: Mapping[str, Sequence[ports.Place]],
+    now: datetime,
 ) -> Mapping[str, Sequence[str]]:
-    """Give what the tags of new instances are to say of their firewalls, by port."""
-    own = {place.port.id: place.port for some in places.values() for place in some}
-    if not own:
+    """Take what the tags of new instances say for told, and give what they are to say of firewalls, by port."""
+    if not held:
         return {}
-    held = ports.lock_several(db, own)
     found = firewall.tell(db, held)
+    for instance_id, some in places.items():
+        told.take_for_told(some, [port for port in held if port.instance_id == instance_id])
     again = {job.instance_id for job in claimed if job.attempts > 0}
     for port in held:
         if port.instance_id in again:
             # an attempt whose outcome nobody knows may have said something else
             port.firewall_digest, port.firewall_due_at = None, now
+            port.told_digest, port.told_due_at = None, now
     return found
 
 

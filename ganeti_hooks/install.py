@@ -9,7 +9,7 @@ from types import ModuleType
 
 import click
 
-from ganeti_hooks import firewall_hook, kvm_network, os_definition, post_hook, routes_hook
+from ganeti_hooks import firewall_hook, kvm_network, os_definition, post_hook, sweep_hook
 from ganeti_hooks.kvm_network import Node
 
 HOOK_PATHS = (
@@ -38,8 +38,8 @@ NETWORK_NAME = "kvm-vif-bridge"
 #: beside the other hook, for the one operation after which a guest that runs may have another firewall
 FIREWALL_NAME = "syros-firewall"
 
-#: for those after which a routed guest may have gone from a node
-ROUTES_NAME = "syros-routes"
+#: for those after which a guest may have gone from a node
+SWEEP_NAME = "syros-sweep"
 
 _OS_API_VERSION = 20
 _NEEDED = {"nft": "nftables", "conntrack": "conntrack"}
@@ -104,7 +104,7 @@ def install_network(
     python: str = sys.executable,
     make_folders: bool = True,
 ) -> None:
-    """Install the network script, and hooks: a running guest's firewall follows its tags, and old routes go.
+    """Install the network script, and hooks: what a running guest has follows its tags, and goes with it.
 
     `python` is the interpreter that they run by, which has this package. Raises FileExistsError where the node has a
     script of its own there, which does not yield to ours.
@@ -116,7 +116,7 @@ def install_network(
     if make_folders:
         node.bindings.mkdir(mode=0o750, parents=True, exist_ok=True)
     programs = [(path, kvm_network), (hooks_dir / "instance-modify-post.d" / FIREWALL_NAME, firewall_hook)]
-    programs += [(hooks_dir / f"{each}-post.d" / ROUTES_NAME, routes_hook) for each in routes_hook.OPERATIONS]
+    programs += [(hooks_dir / f"{each}-post.d" / SWEEP_NAME, sweep_hook) for each in sweep_hook.OPERATIONS]
     for target, module in programs:
         target.parent.mkdir(parents=True, exist_ok=True)
         _write(target, _stub(module, node, python), mode=0o755)
