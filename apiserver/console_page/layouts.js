@@ -1,6 +1,6 @@
 // Keyboard layouts of guests: which key, by its place, gives which character, alone, with Shift, AltGr, or both.
 //
-// They are as Linux has them, by its console and by X. A row names the characters of its keys in turn; ␣ is none, or a
+// They are as X has them, and by that Debian's console and every desktop of Linux. A row names the characters of its keys in turn; ␣ is none, or a
 // dead key, which `dead` lists: the mark that it puts on the next letter, and what it gives with a space, where all
 // systems agree about that.
 

@@ -12,7 +12,8 @@ export function prepare(rfb) {
         rfb.viewOnly ? "The server's screen" : "The server's screen. Control, Alt and Shift together take the keyboard back.",
     );
     rfb.background = "transparent";
-    const busy = document.activeElement !== null && document.activeElement !== document.body;
+    const active = document.activeElement;
+    const busy = active !== document.body && !document.querySelector("main").contains(active);
     if (!rfb.viewOnly && !busy) {
         rfb.focus();
     }

@@ -6,13 +6,11 @@ import os
 import shutil
 import urllib.parse
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from tests.conftest import missing
-from tests.integration.console_page import exchange as exchanges
 from tests.integration.console_page.exchange import Console, Exchange
 from tests.integration.console_page.scripted import ScriptedConsole
 from tests.integration.vncauthproxy.conftest import authority, qemu, start
@@ -34,9 +32,17 @@ def browser() -> Iterator[Browser]:
         launched.close()
 
 
+@pytest.fixture(scope="session")
+def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exchange]:
+    exchange = Exchange(tmp_path_factory.mktemp("exchange"))
+    yield exchange
+    exchange.stop()
+
+
 @pytest.fixture
-def exchange(tmp_path: Path) -> Iterator[Exchange]:
-    yield from exchanges.running(tmp_path)
+def exchange(serving: Exchange) -> Exchange:
+    serving.forget()
+    return serving
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -77,6 +77,11 @@ class Exchange:
     def count(self, path: str) -> int:
         return sum(1 for asked, _ in self.asked if asked == path)
 
+    def forget(self) -> None:
+        """Begin anew."""
+        for each in (self.origins, self.asked, self.links, self._tokens):
+            each.clear()
+
     def stop(self) -> None:
         self._server.stop()
         self._sessions.close()
@@ -136,9 +141,3 @@ def _server(console: Console) -> dict[str, str]:
 
 def _refuse(status: int, message: str) -> flask.Response:
     return flask.make_response({_FAULTS[status]: {"code": status, "message": message}}, status)
-
-
-def running(folder: Path) -> Iterator[Exchange]:
-    exchange = Exchange(folder)
-    yield exchange
-    exchange.stop()
