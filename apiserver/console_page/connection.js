@@ -98,6 +98,7 @@ export class Connection {
         const rfb = new RFB(this.#target, socket, { shared: true });
         this.rfb = rfb;
         rfb.viewOnly = this.viewOnly;
+        rfb.background = "transparent";
         rfb.addEventListener("connect", () => {
             window.clearTimeout(this.#timer);
             this.#connectedAt = performance.now();

@@ -11,7 +11,6 @@ export function prepare(rfb) {
         "aria-label",
         rfb.viewOnly ? "The server's screen" : "The server's screen. Control, Alt and Shift together take the keyboard back.",
     );
-    rfb.background = "transparent";
     const active = document.activeElement;
     const busy = active !== document.body && !document.querySelector("main").contains(active);
     if (!rfb.viewOnly && !busy) {

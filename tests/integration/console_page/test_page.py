@@ -27,6 +27,11 @@ def button(page: Page, name: str) -> Locator:
     return page.get_by_role("button", name=name, exact=True)
 
 
+def until(page: Page, script: str) -> None:
+    """Wait until this is so in the page, asked from outside: what polls within the page needs what its rules forbid."""
+    process.wait_until(lambda: bool(page.evaluate(script)), what=script, timeout=60)
+
+
 def wait_keys(scripted: ScriptedConsole, count: int) -> list[Key]:
     """The keys that came, when there are so many; there must not be more."""
     process.wait_until(lambda: len(scripted.keys) >= count, what=f"{count} keys, not {scripted.keys}", timeout=60)
@@ -66,7 +71,7 @@ def test_what_is_drawn_is_shown(page: Page) -> None:
         const at = (y) => [...canvas.getContext("2d").getImageData(5, y, 1, 1).data].slice(0, 3);
         return [canvas.width, canvas.height, at(5), at(25)];
     }"""
-    page.wait_for_function("document.querySelector('#screen canvas').getContext('2d').getImageData(5, 5, 1, 1).data[0]")
+    until(page, "document.querySelector('#screen canvas').getContext('2d').getImageData(5, 5, 1, 1).data[0]")
     assert page.evaluate(script) == [720, 400, [0x10, 0x20, 0x30], [0x20, 0x30, 0x40]]
 
 

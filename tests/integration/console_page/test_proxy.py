@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 from common.consoles import Kind
 from lab import process
 from tests.integration.console_page.exchange import Console, Exchange
-from tests.integration.console_page.test_page import button, paste, state
+from tests.integration.console_page.test_page import button, paste, state, until
 from tests.integration.vncauthproxy.conftest import Proxy, Qemu
 
 Visit = Callable[..., Page]
@@ -60,12 +60,15 @@ def test_qemus_screen_is_shown_and_its_keyboard_is_typed_on(
     page = visit(exchange.offer(console_of(proxy, screen)))
     state(page, "Connected")
     # letters on black, as QEMU draws where there is no guest
-    page.wait_for_function("""() => {
+    until(
+        page,
+        """() => {
         const canvas = document.querySelector("#screen canvas");
         const pixels = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
         const bright = pixels.filter((value, index) => index % 4 === 0 && value > 127).length;
         return bright > 100 && bright < pixels.length / 8;
-    }""")
+    }""",
+    )
     page.keyboard.press("z")
     wanted = struck("z")
     wait_told(screen, wanted)
