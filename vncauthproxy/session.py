@@ -143,6 +143,7 @@ class Session:
         return consoles.Session(
             session=self.id,
             kind=self.request.kind,
+            protocol=self.request.protocol,
             view_only=self.request.view_only,
             server=self.request.server,
             user=self.request.user,
