@@ -197,7 +197,7 @@ def history(doc: Doc) -> History:
     ended = doc["sessions"]
     if not isinstance(ended, list):
         raise TypeError("no list of sessions")
-    sessions = [EndedSession(**_listed(each, EndedSession)) for each in ended]
+    sessions = [EndedSession(**_listed(each, EndedSession)) for each in ended]  # type: ignore[arg-type]
     return History(boot=str(doc["boot"]), next=_count(doc["next"]), lost=_count(doc["lost"]), sessions=sessions)
 
 
