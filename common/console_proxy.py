@@ -12,7 +12,7 @@ import orjson
 
 from common import consoles
 
-#: a list of all the sessions that a proxy may have
+#: in bytes: a list of all the sessions that a proxy may have
 _LONGEST_ANSWER = 64 * 1024 * 1024
 _PIECE = 256 * 1024
 
@@ -60,6 +60,18 @@ class ConsoleProxy:
             if not isinstance(answer, list):
                 raise TypeError("no list of sessions")
             return [consoles.session(each) for each in answer]
+        except (KeyError, TypeError, ValueError) as err:
+            raise ConsoleProxyUnreachable(f"an answer that can't be read: {err!r}") from err
+
+    def history(self, after: int = 0, *, boot: str = "") -> consoles.History:
+        """List sessions that have ended after those that were told before: ask again with its `next` and its `boot`.
+
+        Of a `boot` that is not the proxy's own, `after` is not believed, and the proxy tells all that it remembers.
+        Raises ConsoleProxyRefused, ConsoleProxyUnreachable.
+        """
+        answer = self._call("history", {"after": after, **({"boot": boot} if boot else {})})
+        try:
+            return consoles.history(answer)
         except (KeyError, TypeError, ValueError) as err:
             raise ConsoleProxyUnreachable(f"an answer that can't be read: {err!r}") from err
 

@@ -21,6 +21,8 @@ PASSWORD_LENGTH = 8
 
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,252})|[0-9A-Fa-f:.]{2,45}")
 _FACT = re.compile(r"[\x21-\x7e]{1,255}")
+#: as seriald has them
+_GUEST = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 _PASSWORD = re.compile(r"[\x21-\x7e]{8}")
 _TICKET = re.compile(r"[A-Za-z0-9_-]{22,128}")
 _LONGEST = 86_400.0
@@ -37,6 +39,15 @@ class Kind(enum.Enum):
     WEBSOCKET = "websocket"
 
 
+class Protocol(enum.Enum):
+    """What a console speaks."""
+
+    #: a screen's, RFC 6143
+    RFB = "rfb"
+    #: none: the bytes of a serial port, as seriald serves them
+    SERIAL = "serial"
+
+
 class BadField(ValueError):
     """A request can't be meant."""
 
@@ -50,7 +61,7 @@ class BadField(ValueError):
 class Forward:
     """Let one viewer to a console, once."""
 
-    #: where the console listens: the node, and Ganeti's network_port
+    #: where the console listens: the node, and Ganeti's network_port, or seriald's for a serial port
     host: str
     port: int
     kind: Kind
@@ -62,9 +73,14 @@ class Forward:
     project: str
     request_id: str
     view_only: bool = False
-    #: what the console asks for, of which eight bytes count; None if nothing
+    #: whether those who work at this server's console by the same protocol are ended when this viewer comes
+    take_over: bool = False
+    protocol: Protocol = Protocol.RFB
+    #: the instance's name in Ganeti: which serial port it is to be; empty for a screen
+    guest: str = ""
+    #: what the console asks for, of which eight bytes count, or seriald's token; None if nothing
     console_password: str | None = field(default=None, repr=False)
-    #: whether the console must speak TLS
+    #: whether a screen must be reached by TLS; a serial port always is
     tls: bool = False
     #: the name in its certificate; empty for the host
     tls_name: str = ""
@@ -97,6 +113,7 @@ class Session:
 
     session: str
     kind: Kind
+    protocol: Protocol
     view_only: bool
     server: str
     user: str
@@ -110,6 +127,28 @@ class Session:
     #: bytes so far
     shown: int
     typed: int
+
+
+@dataclass(frozen=True)
+class EndedSession(Session):
+    """A session that has ended, as it was at its end; `opened_at` is None if its viewer never came."""
+
+    ended_at: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class History:
+    """Some of the sessions that have ended, in the order of their ends."""
+
+    #: the process that remembers: with another one all that is not in its list or its history has ended
+    boot: str
+    #: what to ask `after` next
+    next: int
+    #: how many that ended after what was asked for are forgotten already
+    lost: int
+    #: as many as go into one answer; none if there are no more
+    sessions: list[EndedSession]
 
 
 def forward(doc: Doc) -> Forward:
@@ -128,6 +167,13 @@ def forward(doc: Doc) -> Forward:
         form, what = _SECRETS[read.kind]
         if not form.fullmatch(read.secret):
             raise BadField("secret", what)
+    if read.take_over and read.view_only:
+        raise BadField("take_over", "who may only watch takes nothing over")
+    if read.protocol is Protocol.SERIAL:
+        if read.kind is not Kind.WEBSOCKET:
+            raise BadField("kind", "a serial port is shown by websocket only")
+        if not read.guest:
+            raise BadField("guest", "missing: it says which serial port")
     return read
 
 
@@ -143,8 +189,16 @@ def granted(doc: Doc) -> Granted:
 
 def session(doc: Doc) -> Session:
     """Read a listed session; raises KeyError, TypeError, ValueError."""
-    values = {each.name: doc[each.name] for each in dataclasses.fields(Session)}
-    return Session(**{**values, "kind": Kind(values["kind"])})  # type: ignore[arg-type]  # our own proxy's
+    return Session(**_listed(doc, Session))  # type: ignore[arg-type]  # our own proxy's
+
+
+def history(doc: Doc) -> History:
+    """Read a history; raises KeyError, TypeError, ValueError."""
+    ended = doc["sessions"]
+    if not isinstance(ended, list):
+        raise TypeError("no list of sessions")
+    sessions = [EndedSession(**_listed(each, EndedSession)) for each in ended]  # type: ignore[arg-type]
+    return History(boot=str(doc["boot"]), next=_count(doc["next"]), lost=_count(doc["lost"]), sessions=sessions)
 
 
 def answer(what: Granted | Session) -> dict[str, object]:
@@ -159,7 +213,18 @@ def line(doc: Doc) -> bytes:
 
 def _plain(what: Forward | Granted | Session) -> dict[str, object]:
     values = {each.name: getattr(what, each.name) for each in dataclasses.fields(what)}
-    return {name: value.value if isinstance(value, Kind) else value for name, value in values.items()}
+    return {name: value.value if isinstance(value, enum.Enum) else value for name, value in values.items()}
+
+
+def _listed(doc: Doc, form: type[Session]) -> dict[str, object]:
+    values = {each.name: doc[each.name] for each in dataclasses.fields(form)}
+    return {**values, "kind": Kind(values["kind"]), "protocol": Protocol(values["protocol"])}
+
+
+def _count(value: object) -> int:
+    if not isinstance(value, int):
+        raise TypeError("a number is expected")
+    return value
 
 
 def _host(name: str, value: object) -> str:
@@ -179,6 +244,19 @@ def _kind(name: str, value: object) -> Kind:
         return Kind(value)
     except ValueError:
         raise BadField(name, f"one of {', '.join(kind.value for kind in Kind)} is expected") from None
+
+
+def _protocol(name: str, value: object) -> Protocol:
+    try:
+        return Protocol(value)
+    except ValueError:
+        raise BadField(name, f"one of {', '.join(each.value for each in Protocol)} is expected") from None
+
+
+def _guest(name: str, value: object) -> str:
+    if not isinstance(value, str) or (value and not _GUEST.fullmatch(value)):
+        raise BadField(name, "an instance's name in Ganeti is expected")
+    return value
 
 
 def _seconds(name: str, value: object) -> float:
@@ -227,6 +305,9 @@ _READERS: dict[str, Callable[[str, object], object]] = {
     "project": _fact,
     "request_id": _fact,
     "view_only": _bool,
+    "take_over": _bool,
+    "protocol": _protocol,
+    "guest": _guest,
     "console_password": _console_password,
     "tls": _bool,
     "tls_name": _name,

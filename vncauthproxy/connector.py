@@ -6,8 +6,8 @@ import asyncio
 import ipaddress
 import socket
 
-from common.consoles import BadField, Forward
-from vncauthproxy import console, encryption
+from common.consoles import BadField, Forward, Protocol
+from vncauthproxy import console, encryption, serial
 from vncauthproxy.console import Access
 from vncauthproxy.encryption import Encryption
 from vncauthproxy.settings import VncauthproxySettings
@@ -23,7 +23,8 @@ class Connector:
 
     def __init__(self, settings: VncauthproxySettings) -> None:
         self._networks = settings.networks
-        self._ports = settings.console_ports
+        self._ports = {Protocol.RFB: settings.console_ports, Protocol.SERIAL: settings.seriald_ports}
+        self._plain_serial = settings.plain_serial
         self._seconds = settings.console_seconds
         self._encryption = Encryption(
             certified=encryption.certified(settings.console_ca, cert=settings.console_cert, key=settings.console_key)
@@ -34,20 +35,18 @@ class Connector:
         )
 
     async def connect(self, request: Forward) -> SocketStream:
-        """Give the console, which awaits ClientInit. Raises BadField for what is not allowed, and Unreachable."""
-        if request.port not in self._ports:
-            raise BadField("port", f"consoles are at {self._ports[0]} to {self._ports[-1]}")
-        password = request.console_password
-        access = Access(
-            password=password.encode("ascii") if password is not None else None,
-            tls=request.tls,
-            name=request.tls_name or request.host,
-        )
+        """Give the console: a screen that awaits ClientInit, or a serial port.
+
+        Raises BadField for what is not allowed, and Unreachable.
+        """
+        ports = self._ports[request.protocol]
+        if request.port not in ports:
+            raise BadField("port", f"consoles are at {ports[0]} to {ports[-1]}")
         try:
             async with asyncio.timeout(self._seconds):
                 stream = await self._reach(await self._addresses(request.host), request.port)
                 try:
-                    await console.shake_hands(stream, access, self._encryption)
+                    await self._enter(stream, request)
                 except BaseException:
                     stream.abort()
                     raise
@@ -56,6 +55,21 @@ class Connector:
         except (Broken, OSError) as err:
             raise Unreachable(str(err)) from err
         return stream
+
+    async def _enter(self, stream: SocketStream, request: Forward) -> None:
+        name = request.tls_name or request.host
+        if request.protocol is Protocol.RFB:
+            password = request.console_password
+            access = Access(
+                password=password.encode("ascii") if password is not None else None, tls=request.tls, name=name
+            )
+            await console.shake_hands(stream, access, self._encryption)
+            return
+        if not self._plain_serial:
+            if self._encryption.certified is None:
+                raise console.NoWay("no console_ca is set up here, by which seriald's certificate could be checked")
+            await stream.start_tls(self._encryption.certified, name, self._encryption.timeout)
+        await serial.enter(stream, request)
 
     async def _addresses(self, host: str) -> list[str]:
         """Find the addresses of a host that are allowed: a name may lead anywhere."""

@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 _HANDSHAKE = 5.0
 #: seconds for a request to come, and for an answer to be taken
 _PATIENCE = 30.0
+_OPS = ("forward", "list", "history", "kill")
 _KILL_BY = ("session", "server", "user", "project")
 
 
@@ -42,6 +43,8 @@ class Served(Protocol):
     async def forward(self, request: Forward) -> Granted: ...
 
     def sessions(self) -> list[consoles.Session]: ...
+
+    def history(self, after: int, boot: str) -> consoles.History: ...
 
     def kill(self, *, session: str | None, server: str | None, user: str | None, project: str | None) -> int: ...
 
@@ -87,8 +90,8 @@ class Control:
             doc = _document(line)
             self._authenticate(doc.pop("token", None))
             name = doc.pop("op", None)
-            if name not in ("forward", "list", "kill"):
-                raise BadField("op", "forward, list or kill is expected")
+            if name not in _OPS:
+                raise BadField("op", f"one of {', '.join(_OPS)} is expected")
             op = str(name)
             answered = await self._do(op, doc)
         except BadField as err:
@@ -104,6 +107,11 @@ class Control:
         if op == "list":
             _known(doc, ())
             return {"sessions": [consoles.answer(each) for each in self._served.sessions()]}
+        if op == "history":
+            _known(doc, ("after", "boot"))
+            told = self._served.history(_number("after", doc.get("after", 0)), _text("boot", doc.get("boot", "")))
+            sessions = [consoles.answer(each) for each in told.sessions]
+            return {"boot": told.boot, "next": told.next, "lost": told.lost, "sessions": sessions}
         _known(doc, _KILL_BY)
         if not doc:
             raise BadField("session", "it, or a server, a user or a project is needed")
@@ -181,6 +189,12 @@ def _known(doc: Mapping[str, object], names: tuple[str, ...]) -> None:
     for name in doc:
         if name not in names:
             raise BadField(name, "unknown")
+
+
+def _number(name: str, value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise BadField(name, "a number is expected, 0 or more")
+    return value
 
 
 def _text(name: str, value: object) -> str:

@@ -10,6 +10,7 @@ import secrets
 import ssl
 from collections.abc import Callable
 
+from common.consoles import Protocol
 from vncauthproxy.metrics import Metrics
 from vncauthproxy.session import Session
 from vncauthproxy.settings import VncauthproxySettings
@@ -102,6 +103,7 @@ class Front:
             log.warning("viewer.refused", extra={"viewer": stream.peer, "reason": "no session has its ticket"})
             stream.refuse("this ticket is unknown, used or expired")
         else:
+            stream.takes_text = session.request.protocol is Protocol.SERIAL
             self._meet(session, stream)
 
 

@@ -10,10 +10,11 @@ import time
 from dataclasses import dataclass
 
 from common import consoles
-from common.consoles import BadField, Forward, Granted, Kind
+from common.consoles import BadField, Forward, Granted, Kind, Protocol
 from vncauthproxy.connector import Connector, Unreachable
 from vncauthproxy.control import Control, Denied
 from vncauthproxy.front import Front, Taken, ticket
+from vncauthproxy.history import Past
 from vncauthproxy.metrics import Metrics
 from vncauthproxy.ports import Exhausted, Ports
 from vncauthproxy.session import Limits, Session
@@ -47,6 +48,7 @@ class Vncauthproxy:
         self._front = Front(settings, self._meet, self.metrics)
         self._limits = Limits(settings.viewer_seconds, settings.idle_seconds, settings.session_seconds)
         self._sessions: dict[str, Session] = {}
+        self._past = Past(settings.history)
         #: those that are being connected, by user
         self._coming: dict[str, int] = {}
         self._listeners: dict[str, _Listener] = {}
@@ -88,6 +90,10 @@ class Vncauthproxy:
         """List the sessions, oldest first."""
         return [session.listed for session in self._sessions.values()]
 
+    def history(self, after: int, boot: str) -> consoles.History:
+        """Tell of the sessions that ended after those that were told before."""
+        return self._past.after(after, boot)
+
     def kill(self, *, session: str | None, server: str | None, user: str | None, project: str | None) -> int:
         """End the sessions that are as it is said; tell how many. Raises Denied if the one session is not there."""
         if session is not None and session not in self._sessions:
@@ -120,6 +126,7 @@ class Vncauthproxy:
 
     async def _grant(self, request: Forward) -> Granted:
         started = time.monotonic()
+        console: Stream | None
         try:
             console = await self._connector.connect(request)
         except Unreachable as err:
@@ -133,15 +140,20 @@ class Vncauthproxy:
                 },
             )
             raise Denied("unreachable", f"the console can't be reached: {err}") from err
-        self.metrics.console_seconds.observe(time.monotonic() - started)
+        self.metrics.console_seconds.labels(request.protocol.value).observe(time.monotonic() - started)
+        if request.protocol is Protocol.SERIAL:
+            # it can be reached; the place that it has for a viewer is not kept for one who may never come
+            console.abort()
+            console = None
         secret = request.secret or (_password() if request.kind is Kind.VNC else ticket())
         session = Session(
             request,
             console,
+            reach=lambda: self._connector.connect(request),
             secret=secret,
             limits=self._limits,
             metrics=self.metrics,
-            on_open=self._unlisten,
+            on_open=self._opened,
             on_end=self._ended,
         )
         try:
@@ -149,11 +161,11 @@ class Vncauthproxy:
                 self._listeners[session.id] = await self._listen(session)
             else:
                 self._front.expect(session, secret)
-        except Taken as err:
-            console.abort()
-            raise BadField("secret", str(err)) from err
-        except BaseException:
-            console.abort()
+        except BaseException as err:
+            if console is not None:
+                console.abort()
+            if isinstance(err, Taken):
+                raise BadField("secret", str(err)) from err
             raise
         self._sessions[session.id] = session
         listener = self._listeners.get(session.id)
@@ -186,6 +198,15 @@ class Vncauthproxy:
             self._meeting.add(task)
             task.add_done_callback(self._meeting.discard)
 
+    def _opened(self, session: Session) -> None:
+        self._unlisten(session)
+        if not session.request.take_over:
+            return
+        for other in [each for each in self._sessions.values() if each is not session and each.open]:
+            if not other.request.view_only and _same(other.request, session.request):
+                self.metrics.take_overs.labels(session.request.protocol.value).inc()
+                other.end("taken_over")
+
     def _unlisten(self, session: Session) -> None:
         """Hear nobody else for a session."""
         listener = self._listeners.pop(session.id, None)
@@ -194,13 +215,19 @@ class Vncauthproxy:
             self._ports.release(listener.port)
 
     def _ended(self, session: Session) -> None:
-        self._sessions.pop(session.id, None)
+        if self._sessions.pop(session.id, None) is not None:
+            self._past.add(session.told_at_end)
         self._unlisten(session)
         if session.request.kind is Kind.WEBSOCKET:
             self._front.forget(session)
         task = asyncio.get_running_loop().create_task(session.closed())
         self._ending.add(task)
         task.add_done_callback(self._ending.discard)
+
+
+def _same(one: Forward, other: Forward) -> bool:
+    """Tell whether both are for one console."""
+    return (one.server, one.protocol) == (other.server, other.protocol)
 
 
 def _password() -> str:

@@ -8,15 +8,18 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from websockets.frames import CloseCode
+
 from common import consoles
-from common.consoles import Forward, Kind
+from common.consoles import EndedSession, Forward, Kind, Protocol
 from vncauthproxy import viewer as viewers
+from vncauthproxy.connector import Unreachable
 from vncauthproxy.metrics import Metrics
-from vncauthproxy.stream import Broken, Stream
+from vncauthproxy.stream import NORMAL, Broken, Stream
 from vncauthproxy.watching import Watcher
 
 log = logging.getLogger(__name__)
@@ -47,19 +50,22 @@ class Session:
     def __init__(
         self,
         request: Forward,
-        console: Stream,
+        console: Stream | None,
         *,
+        reach: Callable[[], Awaitable[Stream]],
         secret: str,
         limits: Limits,
         metrics: Metrics,
         on_open: Callable[[Session], None],
         on_end: Callable[[Session], None],
     ) -> None:
+        """`console` is None for one that `reach` is asked for when the viewer has come; it may raise Unreachable."""
         self.id = secrets.token_hex(8)
         self.request = request
         #: why it ended
         self.reason: str | None = None
         self._console = console
+        self._reach = reach
         self._viewer: Stream | None = None
         self._secret = secret
         self._limits = limits
@@ -69,6 +75,7 @@ class Session:
         self._loop = asyncio.get_running_loop()
         self._granted_at = datetime.now(UTC)
         self._opened_at: datetime | None = None
+        self._ended_at: datetime | None = None
         self._timers: list[asyncio.TimerHandle] = []
         self._meeting: dict[Stream, asyncio.Task[None]] = {}
         self._wrong = 0
@@ -77,12 +84,10 @@ class Session:
     def begin(self) -> None:
         """Await the viewer for as long as was asked for."""
         self._timers.append(self._loop.call_later(self.request.seconds, self.end, "expired"))
-        self._metrics.sessions.labels(self.request.kind.value, "awaited").inc()
+        self._metrics.sessions.labels(*self._labels, "awaited").inc()
         log.info("session.granted", extra=self._facts)
-        if self._console.ended:
-            self.end("console_closed")
-        else:
-            self._console.on_end = lambda: self.end("console_closed")
+        if self._console is not None:
+            self._heed(self._console)
 
     def meet(self, viewer: Stream) -> asyncio.Task[None] | None:
         """Shake hands with who may be the viewer, in a task, and open the session if it is.
@@ -101,15 +106,15 @@ class Session:
         if self.reason is not None:
             return
         self.reason = reason
+        self._ended_at = datetime.now(UTC)
         for timer in self._timers:
             timer.cancel()
         for task in self._meeting.values():
             task.cancel()
-        kind = self.request.kind.value
-        self._metrics.sessions.labels(kind, "open" if self._opened_at is not None else "awaited").dec()
-        self._metrics.ended.labels(kind, reason).inc()
-        self._metrics.bytes.labels("shown").inc(self._shown)
-        self._metrics.bytes.labels("typed").inc(self._typed)
+        self._metrics.sessions.labels(*self._labels, "open" if self._opened_at is not None else "awaited").dec()
+        self._metrics.ended.labels(*self._labels, reason).inc()
+        self._metrics.bytes.labels(*self._labels, "shown").inc(self._shown)
+        self._metrics.bytes.labels(*self._labels, "typed").inc(self._typed)
         log.info(
             "session.ended",
             extra={
@@ -122,9 +127,10 @@ class Session:
                 "typed": self._typed,
             },
         )
+        code, words = _WORDS.get(reason, (NORMAL, ""))
         for stream in (self._console, self._viewer):
             if stream is not None and not stream.ended:
-                self._close(stream, _WORDS.get(reason, ""))
+                self._close(stream, words, code)
         self._on_end(self)
 
     async def closed(self) -> None:
@@ -143,6 +149,7 @@ class Session:
         return consoles.Session(
             session=self.id,
             kind=self.request.kind,
+            protocol=self.request.protocol,
             view_only=self.request.view_only,
             server=self.request.server,
             user=self.request.user,
@@ -157,12 +164,20 @@ class Session:
             typed=self._typed,
         )
 
+    @property
+    def told_at_end(self) -> EndedSession:
+        """The session as the control channel tells it when it has ended."""
+        if self.reason is None or self._ended_at is None:
+            raise RuntimeError(f"session {self.id} has not ended")
+        return EndedSession(**vars(self.listed), ended_at=self._ended_at.isoformat(), reason=self.reason)
+
     async def _meet(self, viewer: Stream) -> None:
-        # a browser has shown its ticket already
-        password = self._secret.encode("ascii") if self.request.kind is Kind.VNC else None
         try:
             async with asyncio.timeout(self._limits.viewer):
-                await viewers.shake_hands(viewer, password=password, take=lambda: self._take(viewer))
+                console = await self._let_in(viewer)
+        except Unreachable as err:
+            log.warning("console.unreachable", extra={**self._facts, "reason": str(err)})
+            self.end("console_unreachable")
         except (Broken, TimeoutError) as err:
             reason = str(err) or "it has not shaken hands in time"
             self._metrics.viewers_refused.labels(_REFUSALS.get(type(err), "broken")).inc()
@@ -176,12 +191,35 @@ class Session:
                 # nobody else has a ticket
                 self.end("viewer_left")
         except asyncio.CancelledError:
-            viewer.abort()
+            # one that was let in has been told of the end
+            if viewer is not self._viewer:
+                viewer.abort()
             raise
         else:
-            self._open(viewer)
+            self._open(viewer, console)
         finally:
             self._meeting.pop(viewer, None)
+
+    async def _let_in(self, viewer: Stream) -> Stream:
+        """Find out whether it is the viewer; give the console. Raises Broken, Unreachable."""
+        # a browser has shown its ticket already
+        password = self._secret.encode("ascii") if self.request.kind is Kind.VNC else None
+        if self._console is not None:
+            await viewers.shake_hands(viewer, password=password, take=lambda: self._take(viewer))
+            return self._console
+        # there are no hands to shake
+        if not self._take(viewer):
+            raise viewers.Refused("somebody else was let in before")
+        self._console = await self._reach()
+        self._heed(self._console)
+        return self._console
+
+    def _heed(self, console: Stream) -> None:
+        """End with the console."""
+        if console.ended:
+            self.end("console_closed")
+        else:
+            console.on_end = lambda: self.end("console_closed")
 
     def _take(self, viewer: Stream) -> bool:
         """Let one in, and no other after."""
@@ -190,29 +228,35 @@ class Session:
         self._viewer = viewer
         return True
 
-    def _open(self, viewer: Stream) -> None:
+    def _open(self, viewer: Stream, console: Stream) -> None:
+        if self.reason is not None:
+            return
         for timer in self._timers:
             timer.cancel()
         for other, task in self._meeting.items():
             if other is not viewer:
                 task.cancel()
         self._opened_at = datetime.now(UTC)
-        kind = self.request.kind.value
-        self._metrics.sessions.labels(kind, "awaited").dec()
-        self._metrics.sessions.labels(kind, "open").inc()
+        self._metrics.sessions.labels(*self._labels, "awaited").dec()
+        self._metrics.sessions.labels(*self._labels, "open").inc()
         log.info("session.opened", extra={**self._facts, "viewer": viewer.peer})
         self._on_open(self)
         self._timers = [
             self._loop.call_later(self._limits.total, self.end, "total_time"),
-            self._loop.call_later(self._limits.idle, self._check_idle, viewer),
+            self._loop.call_later(self._limits.idle, self._check_idle, viewer, console),
         ]
         viewer.on_end = lambda: self.end("viewer_left")
-        self._console.relay_to(viewer)
-        viewer.relay_to(self._console, self._filter(Watcher()) if self.request.view_only else None)
+        console.relay_to(viewer)
+        viewer.relay_to(console, self._filter() if self.request.view_only else None)
         if viewer.ended:
             self.end("viewer_left")
 
-    def _filter(self, watcher: Watcher) -> Callable[[bytes], bytes]:
+    def _filter(self) -> Callable[[bytes], bytes]:
+        if self.request.protocol is Protocol.SERIAL:
+            # all that one may send is typed
+            return lambda _: b""
+        watcher = Watcher()
+
         def through(data: bytes) -> bytes:
             if self.reason is not None:
                 return b""
@@ -225,14 +269,14 @@ class Session:
 
         return through
 
-    def _check_idle(self, viewer: Stream) -> None:
-        silent = self._loop.time() - max(viewer.active_at, self._console.active_at)
+    def _check_idle(self, viewer: Stream, console: Stream) -> None:
+        silent = self._loop.time() - max(viewer.active_at, console.active_at)
         if silent >= self._limits.idle:
             self.end("idle")
         else:
-            self._timers[1] = self._loop.call_later(self._limits.idle - silent, self._check_idle, viewer)
+            self._timers[1] = self._loop.call_later(self._limits.idle - silent, self._check_idle, viewer, console)
 
-    def _close(self, stream: Stream, words: str = "") -> None:
+    def _close(self, stream: Stream, words: str = "", code: int = NORMAL) -> None:
         """Let what was written be sent, but not for ever."""
         ended = asyncio.Event()
         stream.on_end = ended.set
@@ -246,7 +290,7 @@ class Session:
             finally:
                 stream.abort()
 
-        stream.close(words)
+        stream.close(words, code=code)
         if not stream.ended:
             task = self._loop.create_task(wait())
             self._closing.add(task)
@@ -254,17 +298,22 @@ class Session:
 
     @property
     def _shown(self) -> int:
-        return self._console.received
+        return self._console.received if self._console is not None else 0
 
     @property
     def _typed(self) -> int:
         return self._viewer.received if self._viewer is not None else 0
 
     @property
+    def _labels(self) -> tuple[str, str]:
+        return self.request.kind.value, self.request.protocol.value
+
+    @property
     def _facts(self) -> dict[str, object]:
         return {
             "session": self.id,
             "kind": self.request.kind.value,
+            "protocol": self.request.protocol.value,
             "view_only": self.request.view_only,
             "server": self.request.server,
             "user": self.request.user,
@@ -274,14 +323,18 @@ class Session:
         }
 
 
-#: what a browser's page may show of why a session has ended
+#: a close code that is for private use, RFC 6455 section 7.4.2
+_TAKEN_OVER = 4409
+#: as what a browser's page learns of it, and what it may show of why
 _WORDS = {
-    "console_closed": "the console was closed",
-    "idle": "nothing has happened for too long",
-    "killed": "the session was ended by the operator",
-    "shutdown": "the console proxy is being restarted",
-    "total_time": "the session has lasted as long as it may",
-    "unknown_message": "the viewer sent what a watching one may not",
+    "console_closed": (NORMAL, "the console was closed"),
+    "console_unreachable": (CloseCode.BAD_GATEWAY, "the console can't be reached"),
+    "idle": (NORMAL, "nothing has happened for too long"),
+    "killed": (NORMAL, "the session was ended by the operator"),
+    "shutdown": (NORMAL, "the console proxy is being restarted"),
+    "taken_over": (_TAKEN_OVER, "taken over by another viewer"),
+    "total_time": (NORMAL, "the session has lasted as long as it may"),
+    "unknown_message": (NORMAL, "the viewer sent what a watching one may not"),
 }
 _REFUSALS: dict[type[Exception], str] = {
     viewers.WrongPassword: "wrong_password",

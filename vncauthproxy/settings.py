@@ -12,7 +12,7 @@ from common.metrics import Address
 _POSITIVE = (
     "console_seconds", "viewer_seconds", "ticket_seconds", "idle_seconds", "session_seconds",
 )  # fmt: skip
-_COUNTS = ("sessions", "sessions_per_user", "control_connections", "connections")
+_COUNTS = ("sessions", "sessions_per_user", "history", "control_connections", "connections")
 
 _METRICS = "[vncauthproxy] metrics_address"
 
@@ -38,8 +38,10 @@ class VncauthproxySettings:
         (), "networks of the nodes' addresses, `192.0.2.0/24`: consoles are reached nowhere else"
     )
     destination_ports: str = config.setting("11000-14999", "ports that consoles are reached at: those Ganeti gives")
+    serial_ports: str = config.setting("8780", "ports that the nodes' seriald is reached at, for serial consoles")
+    plain_serial: bool = config.setting(False, "reach seriald without TLS: for test beds")
     console_ca: str = config.setting(
-        "", "CA certificates that those of consoles are checked against (VeNCrypt's X509); empty: none is trusted"
+        "", "CA certificates that those of seriald and of screens (VeNCrypt's X509) are checked against; empty for none"
     )
     console_cert: str = config.setting("", "file of a certificate to show consoles (Ganeti's vnc_x509_verify)")
     console_key: str = config.setting("", "file of that certificate's private key")
@@ -67,6 +69,7 @@ class VncauthproxySettings:
     session_seconds: float = config.setting(43_200.0, "seconds after which a session is ended in any case")
     sessions: int = config.setting(4096, "sessions at once, with those whose viewer is awaited")
     sessions_per_user: int = config.setting(32, "sessions at once of one user, with those whose viewer is awaited")
+    history: int = config.setting(10_000, "ended sessions that are remembered for the API, at some 1 KiB each")
     connections: int = config.setting(1024, "viewers at once that have not shown yet who they are")
     metrics_address: str = config.setting("127.0.0.1:9467", "address:port for Prometheus; empty for none")
 
@@ -79,7 +82,7 @@ class VncauthproxySettings:
             self.networks  # noqa: B018  # it is what raises
         except ValueError as err:
             raise config.ConfigError(f"[vncauthproxy] destinations: {err}") from err
-        for key in ("destination_ports", "ports"):
+        for key in ("destination_ports", "serial_ports", "ports"):
             _ports(key, getattr(self, key))
         if bool(self.console_cert) != bool(self.console_key):
             raise config.ConfigError("[vncauthproxy] console_cert and console_key: both are needed, or neither")
@@ -100,6 +103,11 @@ class VncauthproxySettings:
     def console_ports(self) -> range:
         """At which ports consoles may be."""
         return _ports("destination_ports", self.destination_ports)
+
+    @property
+    def seriald_ports(self) -> range:
+        """At which ports serial consoles may be."""
+        return _ports("serial_ports", self.serial_ports)
 
     @property
     def viewer_ports(self) -> range:
@@ -147,7 +155,8 @@ class VncauthproxySettings:
 
 
 def _ports(key: str, text: str) -> range:
-    first, _, last = text.partition("-")
+    first, dash, last = text.partition("-")
+    last = last if dash else first
     if first.isdigit() and last.isdigit() and 1 <= int(first) <= int(last) <= 65535:
         return range(int(first), int(last) + 1)
-    raise config.ConfigError(f"[vncauthproxy] {key}: {text!r} is not first-last, of 1 to 65535")
+    raise config.ConfigError(f"[vncauthproxy] {key}: {text!r} is not a port or first-last, of 1 to 65535")

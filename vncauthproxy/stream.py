@@ -6,13 +6,15 @@ What feeds a stream is its subclass: a TCP connection here, a WebSocket elsewher
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import socket
 import ssl
 from collections.abc import Callable
 
+from common import keepalive
+
 #: bytes that wait to be sent before the other side is read no further
 MOST_WAITING = 64 * 1024
+#: the close code of an end that nobody is to blame for, RFC 6455 section 7.4.1
+NORMAL = 1000
 #: bytes that may come ahead of a handshake before no more are read
 _MOST_AHEAD = 16 * 1024
 
@@ -42,18 +44,16 @@ class Stream:
     async def read(self, count: int) -> bytes:
         """Give exactly so many bytes. Raises Broken if the peer leaves before it has sent them."""
         while len(self._ahead) < count:
-            if self.ended:
-                raise Broken("it closed the connection")
-            if self._paused:
-                self._resume()
-            self._waiter = self._loop.create_future()
-            try:
-                await self._waiter
-            finally:
-                self._waiter = None
-        found = bytes(self._ahead[:count])
-        del self._ahead[:count]
-        return found
+            await self._more()
+        return self._taken(count)
+
+    async def read_through(self, mark: bytes, *, most: int) -> bytes:
+        """Give what comes up to the end of a mark, not more than so many bytes. Raises Broken if there is none."""
+        while (at := self._ahead.find(mark, 0, most)) < 0:
+            if len(self._ahead) >= most:
+                raise Broken(f"it sent {most} bytes without an end")
+            await self._more()
+        return self._taken(at + len(mark))
 
     def relay_to(self, peer: Stream, through: Callable[[bytes], bytes] | None = None) -> None:
         """Send the peer whatever comes from now on, or what `through` makes of it; what waits goes first.
@@ -75,8 +75,11 @@ class Stream:
         """Send bytes; nothing happens once the peer has left."""
         raise NotImplementedError
 
-    def close(self, reason: str = "") -> None:
-        """End, once what was written has been sent, and say why if there is room for it; `ended` tells when."""
+    def close(self, reason: str = "", *, code: int = NORMAL) -> None:
+        """End, once what was written has been sent, and say why if there is room for it; `ended` tells when.
+
+        The code is a WebSocket's, RFC 6455 section 7.4.
+        """
         raise NotImplementedError
 
     def abort(self) -> None:
@@ -95,6 +98,23 @@ class Stream:
     def resume_reading(self) -> None:
         """Take again what the peer sends."""
         raise NotImplementedError
+
+    async def _more(self) -> None:
+        """Wait for bytes to come."""
+        if self.ended:
+            raise Broken("it closed the connection")
+        if self._paused:
+            self._resume()
+        self._waiter = self._loop.create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+
+    def _taken(self, count: int) -> bytes:
+        found = bytes(self._ahead[:count])
+        del self._ahead[:count]
+        return found
 
     def _feed(self, data: bytes) -> None:
         self.received += len(data)
@@ -175,7 +195,7 @@ class TransportStream(Stream, asyncio.Protocol):
         self._transport = transport
         self._peer = address(transport.get_extra_info("peername"))
         transport.set_write_buffer_limits(high=MOST_WAITING)
-        keep_alive(transport)
+        keepalive.set_up(transport)
         self.active_at = self._loop.time()
         self.connected()
 
@@ -225,7 +245,7 @@ class SocketStream(TransportStream):
         if data and self._transport is not None and not self._transport.is_closing():
             self._transport.write(data)
 
-    def close(self, reason: str = "") -> None:
+    def close(self, reason: str = "", *, code: int = NORMAL) -> None:
         if self._transport is not None:
             self._transport.close()
 
@@ -233,14 +253,6 @@ class SocketStream(TransportStream):
 
     def data_received(self, data: bytes) -> None:
         self._feed(data)
-
-
-def keep_alive(transport: asyncio.BaseTransport) -> None:
-    """Have the kernel notice a peer that has gone without a word."""
-    connected = transport.get_extra_info("socket")
-    if connected is not None:
-        with contextlib.suppress(OSError):
-            connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
 
 
 def address(name: object) -> str:

@@ -6,6 +6,7 @@ Which bytes make frames is the business of `websockets`, whose protocol knows no
 from __future__ import annotations
 
 import asyncio
+import codecs
 import http
 import logging
 import urllib.parse
@@ -18,7 +19,7 @@ from websockets.protocol import State
 from websockets.server import ServerProtocol
 from websockets.typing import Origin, Subprotocol
 
-from vncauthproxy.stream import TransportStream
+from vncauthproxy.stream import NORMAL, TransportStream
 
 #: at its finest it would log requests, which hold tickets
 _quiet = logging.getLogger("vncauthproxy.frames")
@@ -52,6 +53,9 @@ class WebSocketStream(TransportStream):
         _quiet.setLevel(logging.ERROR)
         self._on_connect = on_connect
         self._on_ticket = on_ticket
+        #: whether text messages are what is typed, as UTF-8: clients of Nova's serial consoles send them
+        self.takes_text = False
+        self._decoder: codecs.IncrementalDecoder | None = None
         self._head = 0
         self._pinging: asyncio.TimerHandle | None = None
         self._closing: asyncio.TimerHandle | None = None
@@ -78,8 +82,8 @@ class WebSocketStream(TransportStream):
             self._protocol.send_binary(data)
             self._send()
 
-    def close(self, reason: str = "") -> None:
-        self._close(CloseCode.NORMAL_CLOSURE, reason)
+    def close(self, reason: str = "", *, code: int = NORMAL) -> None:
+        self._close(code, reason)
 
     # asyncio.Protocol
 
@@ -120,9 +124,24 @@ class WebSocketStream(TransportStream):
 
     def _take(self, frame: Frame) -> None:
         if frame.opcode is Opcode.TEXT:
-            self._protocol.fail(CloseCode.UNSUPPORTED_DATA, "binary frames are expected")
-        elif frame.opcode in (Opcode.BINARY, Opcode.CONT) and frame.data:
-            self._feed(bytes(frame.data))
+            if not self.takes_text:
+                self._protocol.fail(CloseCode.UNSUPPORTED_DATA, "binary frames are expected")
+                return
+            self._decoder = codecs.getincrementaldecoder("utf-8")()
+        elif frame.opcode not in (Opcode.BINARY, Opcode.CONT):
+            return
+        data = bytes(frame.data)
+        if self._decoder is not None:
+            # RFC 6455 section 8.1, over all frames of a message
+            try:
+                self._decoder.decode(data, final=frame.fin)
+            except UnicodeDecodeError:
+                self._protocol.fail(CloseCode.INVALID_DATA, "text in UTF-8 is expected")
+                return
+            if frame.fin:
+                self._decoder = None
+        if data:
+            self._feed(data)
 
     def _ping(self) -> None:
         if self._protocol.state is State.OPEN:

@@ -8,7 +8,7 @@ from alembic import op
 from db import base
 
 revision = "0023"
-down_revision = "0021"
+down_revision = "0022"
 
 
 def upgrade() -> None:

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from hypothesis import HealthCheck, settings
 
-from vncauthproxy.stream import SocketStream
+from vncauthproxy.stream import NORMAL, SocketStream
 
 T = TypeVar("T")
 
@@ -44,7 +44,7 @@ class ScriptedPeer(SocketStream):
     def write(self, data: bytes) -> None:
         self.heard += data
 
-    def close(self, reason: str = "") -> None:
+    def close(self, reason: str = "", *, code: int = NORMAL) -> None:
         self.closed = True
         asyncio.get_running_loop().call_soon(self._finish)
 

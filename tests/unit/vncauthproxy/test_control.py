@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from common import consoles
 from common.console_proxy import ConsoleProxy, ConsoleProxyRefused, ConsoleProxyUnreachable
-from common.consoles import BadField, Forward, Granted, Kind
+from common.consoles import BadField, Forward, Granted, Kind, Protocol
 from tests.unit.vncauthproxy.bed import TOKEN, bed
 from tests.unit.vncauthproxy.peers import at_leisure, run
 from vncauthproxy.control import Control, Denied
@@ -49,6 +49,10 @@ class Fake:
 
     def sessions(self) -> list[consoles.Session]:
         return []
+
+    def history(self, after: int, boot: str) -> consoles.History:
+        self.asked = (after, boot)
+        return consoles.History(boot="b1", next=7, lost=0, sessions=[])
 
     def kill(self, *, session: str | None, server: str | None, user: str | None, project: str | None) -> int:
         self.killed.append({"session": session, "server": server, "user": user, "project": project})
@@ -86,6 +90,10 @@ def test_a_request_is_read_and_answered() -> None:
     )  # fmt: skip
     assert "12345678" not in repr(asked) and "'pw'" not in repr(asked)
     assert ask(op("list"), fake) == {"ok": True, "sessions": []}
+    assert ask(op("history", after=3, boot="b0"), fake) == {
+        "ok": True, "boot": "b1", "next": 7, "lost": 0, "sessions": [],
+    }  # fmt: skip
+    assert fake.asked == (3, "b0")
     assert ask(op("kill", server="s1"), fake) == {"ok": True, "killed": 1}
     assert fake.killed == [{"session": None, "server": "s1", "user": None, "project": None}]
 
@@ -130,6 +138,11 @@ def test_what_is_missing_is_named(missing: str) -> None:
         ("secret", "123456789"),
         ("secret", 12345678),
         ("hosts", "127.0.0.1"),
+        ("take_over", 1),
+        ("protocol", "spice"),
+        ("protocol", None),
+        ("guest", "../x"),
+        ("guest", 5),
     ],
 )
 def test_what_can_t_be_meant_is_refused_by_its_field(field: str, value: object) -> None:
@@ -138,6 +151,26 @@ def test_what_can_t_be_meant_is_refused_by_its_field(field: str, value: object) 
     assert (answer["ok"], answer["error"], answer["field"]) == (False, "invalid", field)
     assert answer["message"].startswith(field)
     assert fake.forwarded == []
+
+
+@pytest.mark.parametrize(
+    ("more", "field"),
+    [
+        ({"take_over": True, "view_only": True}, "take_over"),
+        ({"protocol": "serial", "guest": "syros-1"}, "kind"),
+        ({"protocol": "serial", "kind": "websocket"}, "guest"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(more: dict[str, object], field: str) -> None:
+    assert ask(op("forward", **{**GOOD, **more}))["field"] == field
+
+
+def test_a_serial_port_is_asked_for_by_its_guest() -> None:
+    fake = Fake()
+    assert ask(op("forward", **{**GOOD, "protocol": "serial", "kind": "websocket", "guest": "syros-1"}), fake)["ok"]
+    (asked,) = fake.forwarded
+    assert (asked.protocol, asked.guest) == (Protocol.SERIAL, "syros-1")
+    assert asked == consoles.forward(consoles.document(asked))
 
 
 @pytest.mark.parametrize("secret", ["x" * 21, "x" * 129, "a/b" * 10])
@@ -164,6 +197,10 @@ def test_a_ticket_has_a_form_of_its_own(secret: str) -> None:
         (op("kill"), "invalid", "session"),
         (op("kill", name="x"), "invalid", "name"),
         (op("kill", user=5), "invalid", "user"),
+        (op("history", after=-1), "invalid", "after"),
+        (op("history", after=True), "invalid", "after"),
+        (op("history", boot=1), "invalid", "boot"),
+        (op("history", since=1), "invalid", "since"),
     ],
 )
 def test_a_line_that_is_no_request_says_what_it_lacks(

@@ -401,12 +401,12 @@ def test_what_is_counted_comes_out_even() -> None:
             lines = set(prometheus_client.generate_latest(made.service.metrics.registry).decode().splitlines())
             # the console's handshake was 12 + 2 + 4 bytes, the viewer's 12 + 1 + 16
             assert {
-                'syros_vncauthproxy_sessions{kind="vnc",state="awaited"} 1.0',
-                'syros_vncauthproxy_sessions{kind="vnc",state="open"} 0.0',
-                'syros_vncauthproxy_sessions_ended_total{kind="vnc",reason="viewer_left"} 1.0',
-                'syros_vncauthproxy_bytes_total{direction="shown"} 23.0',
-                'syros_vncauthproxy_bytes_total{direction="typed"} 30.0',
-                "syros_vncauthproxy_console_seconds_count 2.0",
+                'syros_vncauthproxy_sessions{kind="vnc",protocol="rfb",state="awaited"} 1.0',
+                'syros_vncauthproxy_sessions{kind="vnc",protocol="rfb",state="open"} 0.0',
+                'syros_vncauthproxy_sessions_ended_total{kind="vnc",protocol="rfb",reason="viewer_left"} 1.0',
+                'syros_vncauthproxy_bytes_total{direction="shown",kind="vnc",protocol="rfb"} 23.0',
+                'syros_vncauthproxy_bytes_total{direction="typed",kind="vnc",protocol="rfb"} 30.0',
+                'syros_vncauthproxy_console_seconds_count{protocol="rfb"} 2.0',
                 'syros_vncauthproxy_viewers_refused_total{reason="wrong_password"} 1.0',
                 'syros_vncauthproxy_control_requests_total{op="list",outcome="ok"} 1.0',
                 'syros_vncauthproxy_control_requests_total{op="forward",outcome="invalid"} 1.0',
