@@ -8,6 +8,7 @@ import logging
 import os
 from collections.abc import AsyncIterator
 
+import prometheus_client
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -218,6 +219,35 @@ def test_there_are_as_many_strangers_as_may_be() -> None:
             waiting[0].visit.close()
             way = await grant(made)
             assert await waiting[1].open(way.secret) == 101
+
+    run(test())
+
+
+def test_one_address_may_not_take_all_places() -> None:
+    async def test() -> None:
+        async with web(connections_per_address=2) as made:
+            way = await grant(made)
+            waiting = [await connect(made) for _ in range(2)]
+            assert await (await connect(made)).visit.rest() == b""
+            # who has shown a ticket is no stranger any more
+            assert await waiting[0].open(way.secret) == 101
+            third = await connect(made)
+            assert await third.open("x" * 43) == 101
+            shown = prometheus_client.generate_latest(made.service.metrics.registry).decode()
+            assert 'viewers_refused_total{reason="crowded_address"} 1.0' in shown
+
+    run(test())
+
+
+@pytest.mark.parametrize("origin", ["https://127.0.0.1", "http://console.example", "https://console.example:6080"])
+def test_a_page_of_the_proxy_s_own_host_has_to_be_among_the_origins_too(origin: str) -> None:
+    async def test() -> None:
+        async with web(origins=("https://cloud.example",), public_url="ws://console.example:6080/") as made:
+            way = await grant(made)
+            page = await connect(made)
+            assert await page.open(way.secret, origin=origin) == 403
+            page = await connect(made)
+            assert await page.open(way.secret, origin="https://cloud.example") == 101
 
     run(test())
 
