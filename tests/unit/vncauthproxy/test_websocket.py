@@ -79,6 +79,25 @@ def test_a_ticket_leads_to_its_console_and_bytes_go_both_ways() -> None:
     run(test())
 
 
+@pytest.mark.parametrize("frame", [b"\x80\x80" + browser.MASK, b"\xff\xff", b"\x82\x01a"])
+def test_what_is_no_frame_and_comes_ahead_of_the_answer_ends_in_good_order(frame: bytes) -> None:
+    async def test() -> None:
+        async with web() as made:
+            viewer = await connect(made)
+            # it was written before, and is sent with it
+            opening = asyncio.create_task(viewer.open((await grant(made)).secret))
+            await asyncio.sleep(0)
+            viewer.visit.write(frame)
+            assert await opening == 101
+            with pytest.raises(ConnectionError) as caught:
+                await viewer.read(1000)
+            # 1002, a protocol error
+            assert caught.value.args[0][:2] == b"\3\xea"
+            await made.until(lambda: not made.service.sessions())
+
+    run(test())
+
+
 def test_who_asks_for_the_old_name_of_the_protocol_gets_it() -> None:
     async def test() -> None:
         async with web() as made:
