@@ -59,7 +59,7 @@ class Session:
         on_open: Callable[[Session], None],
         on_end: Callable[[Session], None],
     ) -> None:
-        """`console` is None for one that `reach` gives when the viewer has come; that may raise Unreachable, BadField."""
+        """`console` is None for one that `reach` gives when the viewer has come; it may raise Unreachable, BadField."""
         self.id = secrets.token_hex(8)
         self.request = request
         #: why it ended
