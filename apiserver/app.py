@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import flask
 from flask import logging
 
-from apiserver import console_files, context, docs, guest, health, metadata, routing
+from apiserver import console_files, consoles, context, docs, guest, health, metadata, routing
 from apiserver.compute import service as compute
 from apiserver.front import ForeignIdentity, Front
 from apiserver.identity import service as identity
@@ -26,6 +26,7 @@ SERVICES: tuple[routing.Service, ...] = (
     compute.VERSIONS,
     image.SERVICE,
     network.SERVICE,
+    consoles.SERVICE,
     console_files.SERVICE,
 )
 

@@ -6,6 +6,8 @@ from db import (
     address_history,
     backends,
     base,
+    console_sessions,
+    console_tokens,
     flavors,
     floating_ips,
     free_ranges,
@@ -34,6 +36,8 @@ from db import (
 __all__ = [
     "address_history",
     "backends",
+    "console_sessions",
+    "console_tokens",
     "flavors",
     "floating_ips",
     "free_ranges",

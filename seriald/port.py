@@ -16,6 +16,7 @@ import socket
 import stat
 from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 from seriald.logfile import LogFile
 
@@ -25,12 +26,26 @@ SUFFIX = ".serial"
 PARKED = ".serial.qemu"
 _NEW = ".serial.new"
 
-#: operators on one console at once
+#: on one console at once, operators on the node and those who come by the network
 _MOST_VIEWERS = 8
 #: bytes that wait for somebody who does not read before that one is dropped
 _MOST_WAITING = 1024 * 1024
 #: bytes a second: more is the guest's to wait for, as on a real line
 _RATE = 1024 * 1024
+
+
+class Full(Exception):
+    """There are as many viewers as there may be."""
+
+
+class Viewer(Protocol):
+    """Somebody who sees what the guest prints."""
+
+    def show(self, data: bytes, *, most: int) -> None:
+        """Show what the guest printed; who has more waiting than so many bytes is dropped."""
+
+    def leave(self) -> None:
+        """End, after what was shown has been sent."""
 
 
 class Port(asyncio.Protocol):
@@ -46,7 +61,7 @@ class Port(asyncio.Protocol):
         self._qemu: asyncio.Transport | None = None
         self._listener: asyncio.Server | None = None
         self._listening: tuple[int, int] | None = None
-        self._viewers: set[_Viewer] = set()
+        self._viewers: set[Viewer] = set()
         self._credit = _RATE
         self._refill: asyncio.TimerHandle | None = None
 
@@ -81,7 +96,7 @@ class Port(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self._kept.append(data)
         for viewer in list(self._viewers):
-            viewer.show(data)
+            viewer.show(data, most=_MOST_WAITING)
         self._credit -= len(data)
         if self._credit < 0 and self._refill is None and self._qemu is not None:
             self._qemu.pause_reading()
@@ -96,14 +111,16 @@ class Port(asyncio.Protocol):
 
     # viewers
 
-    def joined(self, viewer: _Viewer) -> bool:
-        """Let an operator see, and type; False if there are too many."""
-        if len(self._viewers) >= _MOST_VIEWERS or self._qemu is None:
-            return False
-        self._viewers.add(viewer)
-        return True
+    def join(self, viewer: Viewer) -> None:
+        """Let somebody see, and type, until `left`. Raises Full."""
+        if len(self._viewers) >= _MOST_VIEWERS:
+            raise Full(f"there are {_MOST_VIEWERS} viewers already")
+        if self._qemu is None:
+            viewer.leave()
+        else:
+            self._viewers.add(viewer)
 
-    def left(self, viewer: _Viewer) -> None:
+    def left(self, viewer: Viewer) -> None:
         self._viewers.discard(viewer)
 
     def type(self, data: bytes) -> None:
@@ -132,7 +149,7 @@ class Port(asyncio.Protocol):
         listening.bind(str(self._new))
         # before it can be found
         self._new.chmod(0o600)
-        self._listener = await asyncio.get_running_loop().create_unix_server(lambda: _Viewer(self), sock=listening)
+        self._listener = await asyncio.get_running_loop().create_unix_server(lambda: _LocalViewer(self), sock=listening)
         if self._qemu is None or self._qemu.is_closing():
             self._new.unlink(missing_ok=True)
             self._end()
@@ -167,8 +184,8 @@ class Port(asyncio.Protocol):
         self._on_end(self.name)
 
 
-class _Viewer(asyncio.Protocol):
-    """An operator on the console."""
+class _LocalViewer(asyncio.Protocol):
+    """An operator on the node, at `gnt-instance console`."""
 
     def __init__(self, port: Port) -> None:
         self._port = port
@@ -177,8 +194,11 @@ class _Viewer(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)  # noqa: S101  # a stream's is one
         self._transport = transport
-        if not self._port.joined(self):
-            transport.abort()
+        try:
+            self._port.join(self)
+        except Full as err:
+            transport.write(f"seriald: {err}\r\n".encode("ascii"))
+            transport.close()
 
     def data_received(self, data: bytes) -> None:
         self._port.type(data)
@@ -186,16 +206,16 @@ class _Viewer(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._port.left(self)
 
-    def show(self, data: bytes) -> None:
-        """Show what the guest printed; who does not read is dropped."""
+    # Viewer
+
+    def show(self, data: bytes, *, most: int) -> None:
         if self._transport is None:
             return
         self._transport.write(data)
-        if self._transport.get_write_buffer_size() > _MOST_WAITING:
+        if self._transport.get_write_buffer_size() > most:
             self._transport.abort()
 
     def leave(self) -> None:
-        """End, after what was shown has been sent."""
         if self._transport is not None:
             self._transport.close()
 

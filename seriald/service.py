@@ -29,7 +29,7 @@ class Seriald:
     def __init__(self, settings: SerialdSettings) -> None:
         self._settings = settings
         self._ports: dict[str, Port] = {}
-        self._server = Server(self._tail, token=settings.token)
+        self._server = Server(self._tail, self._ports.get, token=settings.token)
         self._look_wanted = asyncio.Event()
         #: looks in vain at a socket, by the guest's name and the socket's number
         self._silent: dict[tuple[str, int], int] = {}
@@ -59,6 +59,7 @@ class Seriald:
         for port in list(self._ports.values()):
             port.close()
         self._ports.clear()
+        await self._server.ended()
         log.info("seriald.stopped")
 
     @property

@@ -6,10 +6,10 @@ What feeds a stream is its subclass: a TCP connection here, a WebSocket elsewher
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import socket
 import ssl
 from collections.abc import Callable
+
+from common import keepalive
 
 #: bytes that wait to be sent before the other side is read no further
 MOST_WAITING = 64 * 1024
@@ -195,7 +195,7 @@ class TransportStream(Stream, asyncio.Protocol):
         self._transport = transport
         self._peer = address(transport.get_extra_info("peername"))
         transport.set_write_buffer_limits(high=MOST_WAITING)
-        keep_alive(transport)
+        keepalive.set_up(transport)
         self.active_at = self._loop.time()
         self.connected()
 
@@ -253,14 +253,6 @@ class SocketStream(TransportStream):
 
     def data_received(self, data: bytes) -> None:
         self._feed(data)
-
-
-def keep_alive(transport: asyncio.BaseTransport) -> None:
-    """Have the kernel notice a peer that has gone without a word."""
-    connected = transport.get_extra_info("socket")
-    if connected is not None:
-        with contextlib.suppress(OSError):
-            connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
 
 
 def address(name: object) -> str:

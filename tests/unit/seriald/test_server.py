@@ -13,44 +13,56 @@ import pytest
 
 from common.config import ConfigError
 from lab import certificate
-from seriald import server
+from seriald import request
+from seriald.request import Console, Log
 from seriald.settings import SerialdSettings
 from tests.unit.seriald.fakes import PATIENCE, TOKEN, Daemon, FakeQemu
 
-LOG = b"one\ntwo\nthree"
+UPGRADE = {"Connection": "keep-alive, Upgrade", "Upgrade": "websocket, syros-serial"}
 
 
-def ask(request: str, **headers: str) -> tuple[int, bytes]:
+def ask(line: str, **headers: str) -> Log | Console | int:
+    """What is understood, or the status of a refusal."""
     lines = {"Authorization": f"Bearer {TOKEN}", **headers}
-    head = f"{request} HTTP/1.1\r\n" + "".join(f"{name}: {value}\r\n" for name, value in lines.items()) + "\r\n"
-    answered = server.answer(head.encode("latin-1"), read={"syros-1": LOG}.get, token=TOKEN.encode())
-    head_of, _, body = answered.partition(b"\r\n\r\n")
-    return int(head_of.split(b" ")[1]), body
+    head = f"{line} HTTP/1.1\r\n" + "".join(f"{name}: {value}\r\n" for name, value in lines.items()) + "\r\n"
+    try:
+        asked = request.read(head.encode("latin-1"), token=TOKEN.encode())
+    except request.Refused as no:
+        return no.status
+    return asked
 
 
 @pytest.mark.parametrize(
-    ("target", "body"),
+    ("target", "lines"),
     [
-        ("/v1/log/syros-1", LOG),
-        ("/v1/log/syros-1?length=", LOG),
-        ("/v1/log/syros-1?length=0", b""),
-        ("/v1/log/syros-1?length=2", b"two\nthree"),
-        ("/v1/log/syros-1?length=50", LOG),
+        ("/v1/log/syros-1", None),
+        ("/v1/log/syros-1?length=", None),
+        ("/v1/log/syros-1?length=0", 0),
+        ("/v1/log/syros-1?length=2", 2),
     ],
 )
-def test_a_log_is_given_by_lines_from_its_end(target: str, body: bytes) -> None:
-    assert ask(f"GET {target}") == (200, body)
+def test_a_log_is_asked_for_by_lines_from_its_end(target: str, lines: int | None) -> None:
+    assert ask(f"GET {target}") == Log("syros-1", lines)
+
+
+def test_a_serial_port_is_asked_for_by_an_upgrade() -> None:
+    assert ask("GET /v1/console/syros-1", **UPGRADE) == Console("syros-1")
+    assert ask("GET /v1/console/syros-1", Connection="UPGRADE", Upgrade="Syros-Serial") == Console("syros-1")
+    for headers in ({}, {"Upgrade": "syros-serial"}, {"Connection": "Upgrade"}, {**UPGRADE, "Upgrade": "websocket"}):
+        assert ask("GET /v1/console/syros-1", **headers) == 426
 
 
 @pytest.mark.parametrize(
     ("request_line", "status"),
     [
-        ("GET /v1/log/syros-2", 404),
         ("GET /v1/log/../../etc/passwd", 404),
         ("GET /v1/log/%2e%2e", 404),
         ("GET /v1/log/", 404),
         ("GET /", 404),
+        ("GET /v1/console/", 404),
+        ("GET /v1/console/../syros-1", 404),
         ("POST /v1/log/syros-1", 405),
+        ("POST /v1/console/syros-1", 405),
         ("GET /v1/log/syros-1?length=-1", 400),
         ("GET /v1/log/syros-1?length=many", 400),
         ("GET /v1/log/syros-1?length=" + "9" * 10, 400),
@@ -60,13 +72,13 @@ def test_a_log_is_given_by_lines_from_its_end(target: str, body: bytes) -> None:
     ],
 )
 def test_whatever_else_is_asked_is_refused(request_line: str, status: int) -> None:
-    assert ask(request_line) == (status, b"")
+    assert ask(request_line, **UPGRADE) == status
 
 
 @pytest.mark.parametrize("shown", ["", "Bearer", "Bearer wrong", f"Basic {TOKEN}", f"Bearer {TOKEN}x", "Bearer \xe9"])
 def test_who_does_not_show_the_token_learns_nothing(shown: str) -> None:
-    assert ask("GET /v1/log/syros-1", Authorization=shown) == (401, b"")
-    assert ask("GET /v1/log/syros-2", Authorization=shown) == (401, b"")
+    for target in ("log/syros-1", "console/syros-1", "nothing"):
+        assert ask(f"GET /v1/{target}", Authorization=shown, **UPGRADE) == 401
 
 
 def test_a_client_that_sends_too_much_or_goes_away_costs_only_its_connection(start: Callable[..., Daemon]) -> None:
