@@ -9,7 +9,9 @@ from pathlib import Path
 import click
 import prometheus_client
 
+from cloud import console_proxies
 from cloud.clients import Clients
+from cloud.console_settings import ConsoleSettings
 from cloud.context import Cloud
 from cloud.settings import CloudSettings
 from cloud.vault import Vault
@@ -48,6 +50,7 @@ def run(settings: config.Config) -> None:
         RabbitBus(broker.url, ca_file=broker.ca_file, name="dispatcher"),
         own,
         registry=registry,
+        proxies=console_proxies.of(settings.section("console", ConsoleSettings)),
     )
     stop = daemon.stop_on_signals()
     if own.metrics:

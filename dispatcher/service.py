@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import threading
 from collections.abc import Callable
@@ -9,8 +10,9 @@ from datetime import timedelta
 
 import prometheus_client
 
-from cloud import backends, looks, reconciler, resizes, soft_deletes, sweeper
+from cloud import backends, console_sessions, looks, reconciler, resizes, soft_deletes, sweeper
 from cloud.clients import Clients
+from cloud.console_proxies import Proxies
 from cloud.context import Cloud
 from common import bus as buses
 from common import daemon
@@ -33,6 +35,7 @@ class Dispatcher:
         settings: DispatcherSettings,
         *,
         registry: prometheus_client.CollectorRegistry,
+        proxies: Proxies | None = None,
     ) -> None:
         self._cloud = cloud
         self._clients = clients
@@ -57,6 +60,9 @@ class Dispatcher:
             daemon.Loop("confirm", lambda: resizes.confirm_old(cloud), interval=60),
             daemon.Loop("reclaim", lambda: soft_deletes.reclaim_old(cloud), interval=60),
         ]
+        if proxies is not None:
+            follow = functools.partial(console_sessions.follow, cloud, proxies)
+            self._loops.append(daemon.Loop("consoles", follow, interval=settings.console_seconds))
         if settings.reconcile_seconds > 0:
             self._loops.append(self._loop("reconcile", self._reconcile, settings.reconcile_seconds))
 

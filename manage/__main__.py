@@ -12,6 +12,7 @@ from manage import groups
 from manage.commands import (
     backend,
     completion,
+    console,
     database,
     event,
     flavor,
@@ -61,6 +62,7 @@ def cli(ctx: click.Context, path: Path | None, *, form: str | None, verbose: boo
 for command in (
     backend.backend,
     completion.completion,
+    console.console,
     database.db,
     event.event,
     flavor.flavor,
