@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import urllib.parse
 from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page
 
-from tests.conftest import missing
 from tests.integration.console_page.exchange import Console, Exchange
 from tests.integration.console_page.scripted import ScriptedConsole
 from tests.integration.vncauthproxy.conftest import authority, qemu, start
+from tests.support.browser import chromium
 
 __all__ = ["authority", "qemu", "start"]
 
@@ -22,14 +20,7 @@ PATIENCE = 60_000
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    path = shutil.which("chromium")
-    if path is None:
-        missing("no Chromium: Debian's chromium")
-    options = ["--no-sandbox"] if os.geteuid() == 0 else []
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=path, args=options)
-        yield launched
-        launched.close()
+    yield from chromium()
 
 
 @pytest.fixture(scope="session")
