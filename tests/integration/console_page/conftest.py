@@ -51,11 +51,14 @@ def console(scripted: ScriptedConsole) -> Console:
 
 @pytest.fixture
 def visit(browser: Browser, exchange: Exchange) -> Iterator[Callable[..., Page]]:
-    """Open a URL in a browser of its own (`width`, `height`, and more that Playwright's contexts take)."""
+    """Open a URL in a browser of its own (`width`, `height`, and more that Playwright's contexts take).
+
+    `script` is run before the page's own.
+    """
     contexts: list[BrowserContext] = []
     faults: list[str] = []
 
-    def open_page(url: str, *, width: int = 1280, height: int = 800, **more: object) -> Page:
+    def open_page(url: str, *, width: int = 1280, height: int = 800, script: str = "", **more: object) -> Page:
         context = browser.new_context(viewport={"width": width, "height": height}, **more)  # type: ignore[arg-type]
         contexts.append(context)
         context.set_default_timeout(PATIENCE)
@@ -63,6 +66,7 @@ def visit(browser: Browser, exchange: Exchange) -> Iterator[Callable[..., Page]]
         context.add_init_script(
             "addEventListener('securitypolicyviolation', (e) => fault(`${e.violatedDirective} ${e.blockedURI}`))"
         )
+        context.add_init_script(script)
         page = context.new_page()
         page.on("pageerror", lambda error: faults.append(str(error)))
         page.on("request", lambda request: faults.extend(_foreign(request.url, exchange)))
