@@ -38,11 +38,12 @@ class Terminal:
 
     def press(self, keysym: int) -> None:
         """Take in a key."""
+        if keysym in _ENTER and len(self.lines) == ROWS:
+            self.lines = [*self.lines[1:], _PROMPT]
+            self._touch(*range(ROWS))
+            return
         if keysym in _ENTER:
             self.lines.append(_PROMPT)
-            if len(self.lines) > ROWS:
-                del self.lines[0]
-                self._touch(*range(ROWS))
         elif keysym == _BACKSPACE and len(self.lines[-1]) > len(_PROMPT):
             self.lines[-1] = self.lines[-1][:-1]
         elif _FIRST <= keysym <= _LAST and len(self.lines[-1]) < COLUMNS - 1:

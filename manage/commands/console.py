@@ -11,7 +11,7 @@ from manage.context import Context
 
 pass_context = click.make_pass_decorator(Context)
 
-_COLUMNS = ("id", "server", "user", "link", "protocol", "view_only", "viewer", "granted_at", "ended_at", "reason")
+_COLUMNS = ("id", "server", "user", "view_only", "viewer", "granted_at", "ended_at", "reason")
 
 
 @click.group(cls=groups.Group)
