@@ -145,9 +145,9 @@ def _finish(front: Front, response: flask.Response) -> flask.Response:
 def _worth_keeping(current: RequestState, response: flask.Response) -> bool:
     if flask.request.method not in _CHANGING or (current.fault is not None and current.fault.outage):
         return False
-    path = flask.request.path.rstrip("/")
-    logging_in = path.endswith(("/auth/tokens", "/v2.0/tokens"))
-    return not logging_in or response.status_code >= 400
+    # log-ins, and the console page's looks, which come four times a minute and change nothing
+    frequent = flask.request.path.rstrip("/").endswith(("/auth/tokens", "/v2.0/tokens", "/console/v1/status"))
+    return not frequent or response.status_code >= 400
 
 
 def _keep(front: Front, current: RequestState, response: flask.Response, milliseconds: int) -> None:
