@@ -69,7 +69,7 @@ format: $(VENV)/.dev ## let ruff lay out the code
 bench: $(VENV)/.dev system-packages ## latencies and ratios, measured side by side
 	@$(BIN)/python -m tests.bench
 
-fuzz: $(VENV)/.dev ## a million bent packets for nfdhcpd's parsers
+fuzz: $(VENV)/.dev ## a million bent packets for nfdhcpd's parsers, and bent bytes for what reads for consoles
 	@$(BIN)/python -m tests.fuzz
 
 # its dependencies never meet ours

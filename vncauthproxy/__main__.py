@@ -1,9 +1,10 @@
-"""vncauthproxy's command line: wires configuration, log and metrics, and stops on SIGTERM."""
+"""vncauthproxy's command line: wires configuration, log and metrics; SIGHUP renews certificates, SIGTERM is the end."""
 
 from __future__ import annotations
 
 import asyncio
 import os
+import signal
 from pathlib import Path
 
 import click
@@ -40,6 +41,7 @@ async def _run(settings: VncauthproxySettings) -> None:
     served = Vncauthproxy(settings)
     metrics.serve(settings.metrics, served.metrics.registry)
     await served.start()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, served.reload)
     await stop.wait()
     await served.stop()
 

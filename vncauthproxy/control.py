@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import hmac
 import logging
-import ssl
 from collections.abc import Mapping
 from typing import Protocol
 
@@ -16,6 +15,7 @@ import orjson
 
 from common import consoles
 from common.consoles import BadField, Forward, Granted
+from vncauthproxy.certificate import Certificate
 from vncauthproxy.metrics import Metrics
 from vncauthproxy.settings import VncauthproxySettings
 
@@ -56,13 +56,19 @@ class Control:
         self._settings = settings
         self._served = served
         self._metrics = metrics
+        #: None where there is no TLS
+        self.certificate = (
+            None
+            if settings.plain_control
+            else Certificate(settings.control_cert, settings.control_key, ca=settings.control_ca)
+        )
         self._token = settings.token.encode("ascii")
         self._server: asyncio.Server | None = None
         self._connections: set[asyncio.Task[None]] = set()
 
     async def start(self) -> int:
         """Listen; give the port. Raises OSError."""
-        tls = None if self._settings.plain_control else self._context()
+        tls = self.certificate.context if self.certificate is not None else None
         self._server = await asyncio.start_server(
             self._serve,
             self._settings.control_host or None,
@@ -118,14 +124,6 @@ class Control:
         by = {name: _text(name, doc[name]) if name in doc else None for name in _KILL_BY}
         killed = self._served.kill(session=by["session"], server=by["server"], user=by["user"], project=by["project"])
         return {"killed": killed}
-
-    def _context(self) -> ssl.SSLContext:
-        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        context.load_cert_chain(self._settings.control_cert, self._settings.control_key)
-        if self._settings.control_ca:
-            context.load_verify_locations(self._settings.control_ca)
-            context.verify_mode = ssl.CERT_REQUIRED
-        return context
 
     def _authenticate(self, shown: object) -> None:
         # without a token of ours, who got here has shown a certificate

@@ -7,19 +7,26 @@ import functools
 import hashlib
 import logging
 import secrets
-import ssl
+import socket
 from collections.abc import Callable
 
 from common.consoles import Protocol
+from vncauthproxy.certificate import Certificate
+from vncauthproxy.gate import Crowded, Gate, Place
 from vncauthproxy.metrics import Metrics
 from vncauthproxy.session import Session
 from vncauthproxy.settings import VncauthproxySettings
-from vncauthproxy.stream import Stream
+from vncauthproxy.stream import Stream, address
 from vncauthproxy.websocket import WebSocketStream
 
 log = logging.getLogger(__name__)
 
+#: seconds for TLS
 _HANDSHAKE = 10.0
+#: connections that the kernel keeps until we get to them
+_BACKLOG = 512
+#: seconds before the next try where there are no files left
+_AGAIN = 1.0
 
 
 class Taken(Exception):
@@ -35,7 +42,12 @@ class Front:
         self._settings = settings
         self._meet = meet
         self._metrics = metrics
-        self._server: asyncio.Server | None = None
+        #: None where there is no TLS
+        self.certificate = None if settings.plain_web else Certificate(settings.web_cert, settings.web_key)
+        self._listening: list[socket.socket] = []
+        self._accepting: list[asyncio.Task[None]] = []
+        self._securing: set[asyncio.Task[None]] = set()
+        self._gate = Gate(settings.connections, settings.connections_per_address)
         #: sessions by the digest of their tickets: how long a look takes says nothing of a ticket
         self._tickets: dict[bytes, Session] = {}
         self._digests: dict[str, bytes] = {}
@@ -44,24 +56,20 @@ class Front:
 
     async def start(self) -> int:
         """Listen; give the port. Raises OSError."""
-        tls = None
-        if not self._settings.plain_web:
-            tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-            tls.load_cert_chain(self._settings.web_cert, self._settings.web_key)
-        self._server = await asyncio.get_running_loop().create_server(
-            lambda: WebSocketStream(origins=self._settings.origins, on_connect=self._connected, on_ticket=self._shown),
-            self._settings.web_host or None,
-            self._settings.web_port,
-            ssl=tls,
-            ssl_handshake_timeout=_HANDSHAKE if tls else None,
-            ssl_shutdown_timeout=1.0 if tls else None,
-        )
-        return int(self._server.sockets[0].getsockname()[1])
+        loop = asyncio.get_running_loop()
+        self._listening = await _listen(self._settings.web_host, self._settings.web_port)
+        self._accepting = [loop.create_task(self._accept(each)) for each in self._listening]
+        return int(self._listening[0].getsockname()[1])
 
-    def stop(self) -> None:
+    async def stop(self) -> None:
         """Hear no more."""
-        if self._server is not None:
-            self._server.close()
+        tasks = [*self._accepting, *self._securing]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+        for listening in self._listening:
+            listening.close()
         for stranger in list(self._strangers):
             stranger.abort()
 
@@ -79,22 +87,64 @@ class Front:
         if digest is not None:
             self._tickets.pop(digest, None)
 
-    def _connected(self, stream: WebSocketStream) -> None:
-        if len(self._strangers) >= self._settings.connections:
-            self._metrics.viewers_refused.labels("crowded").inc()
-            stream.abort()
-            return
+    async def _accept(self, listening: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                connection, name = await loop.sock_accept(listening)
+            except OSError as err:
+                # one that has gone already, or no files left
+                log.warning("viewer.unaccepted", extra={"reason": str(err)})
+                await asyncio.sleep(_AGAIN)
+                continue
+            try:
+                # before TLS, whose handshake may be slow too
+                place = self._gate.enter(address(name))
+            except Crowded as err:
+                self._metrics.viewers_refused.labels(str(err)).inc()
+                connection.close()
+                continue
+            task = loop.create_task(self._secure(connection, place))
+            self._securing.add(task)
+            task.add_done_callback(self._securing.discard)
+
+    async def _secure(self, connection: socket.socket, place: Place) -> None:
+        """Go through TLS, where there is any, with one who has a place."""
+        stream = WebSocketStream(
+            origins=self._settings.origins,
+            on_connect=functools.partial(self._connected, place),
+            on_ticket=functools.partial(self._shown, place),
+        )
+        tls = self.certificate.context if self.certificate is not None else None
+        try:
+            await asyncio.get_running_loop().connect_accepted_socket(
+                lambda: stream,
+                connection,
+                ssl=tls,
+                ssl_handshake_timeout=min(_HANDSHAKE, self._settings.viewer_seconds) if tls else None,
+                ssl_shutdown_timeout=1.0 if tls else None,
+            )
+        except OSError as err:
+            place.leave()
+            self._metrics.viewers_refused.labels("tls").inc()
+            log.info("viewer.insecure", extra={"reason": str(err)})
+        except BaseException:
+            place.leave()
+            raise
+
+    def _connected(self, place: Place, stream: WebSocketStream) -> None:
         loop = asyncio.get_running_loop()
         self._strangers[stream] = loop.call_later(self._settings.viewer_seconds, stream.abort)
-        stream.on_end = functools.partial(self._known, stream)
+        stream.on_end = functools.partial(self._known, place, stream)
 
-    def _known(self, stream: WebSocketStream) -> None:
+    def _known(self, place: Place, stream: WebSocketStream) -> None:
+        place.leave()
         timer = self._strangers.pop(stream, None)
         if timer is not None:
             timer.cancel()
 
-    def _shown(self, stream: WebSocketStream, ticket: str) -> None:
-        self._known(stream)
+    def _shown(self, place: Place, stream: WebSocketStream, ticket: str) -> None:
+        self._known(place, stream)
         stream.on_end = None
         # from here on it leads nowhere, whatever comes of this viewer
         session = self._tickets.pop(_digest(ticket), None)
@@ -105,6 +155,33 @@ class Front:
         else:
             stream.takes_text = session.request.protocol is Protocol.SERIAL
             self._meet(session, stream)
+
+
+async def _listen(host: str, port: int) -> list[socket.socket]:
+    """Listen at a host's addresses, or at all of this host's. Raises OSError."""
+    if not host:
+        both = socket.has_dualstack_ipv6()
+        made = [
+            socket.create_server(
+                ("", port),
+                family=socket.AF_INET6 if both else socket.AF_INET,
+                backlog=_BACKLOG,
+                dualstack_ipv6=both,
+            )
+        ]
+    else:
+        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        made = []
+        try:
+            for family, _, _, _, name in dict.fromkeys(found):
+                made.append(socket.create_server(name[:2], family=family, backlog=_BACKLOG))
+        except OSError:
+            for each in made:
+                each.close()
+            raise
+    for each in made:
+        each.setblocking(False)
+    return made
 
 
 def ticket() -> str:

@@ -45,7 +45,7 @@ class Vncauthproxy:
         self._connector = Connector(settings)
         self._ports = Ports(settings.host, settings.viewer_ports)
         self._control = Control(settings, self, self.metrics)
-        self._front = Front(settings, self._meet, self.metrics)
+        self._front = Front(settings, self._meet, self.metrics) if settings.public_url else None
         self._limits = Limits(settings.viewer_seconds, settings.idle_seconds, settings.session_seconds)
         self._sessions: dict[str, Session] = {}
         self._past = Past(settings.history)
@@ -58,15 +58,29 @@ class Vncauthproxy:
 
     async def start(self) -> None:
         """Serve. Raises OSError for a certificate or a port that can't be used."""
-        if self._settings.public_url:
+        if self._front is not None:
             self.web_port = await self._front.start()
         self.control_port = await self._control.start()
         log.info("vncauthproxy.started", extra={"port": self.control_port, "web_port": self.web_port})
 
+    def reload(self) -> None:
+        """Read our certificates anew: who comes from now on is shown those; one that can't be used changes nothing."""
+        served = {"control_cert": self._control, "web_cert": self._front}
+        for key, listener in served.items():
+            if listener is None or listener.certificate is None:
+                continue
+            try:
+                listener.certificate.reload()
+            except OSError as err:
+                log.error("certificate.unusable", extra={"key": key, "reason": str(err)})  # noqa: TRY400  # no bug
+            else:
+                log.info("certificate.read", extra={"key": key})
+
     async def stop(self) -> None:
         """End all sessions, and let what was written to them be sent."""
         self._stopping = True
-        self._front.stop()
+        if self._front is not None:
+            await self._front.stop()
         await self._control.stop()
         for session in list(self._sessions.values()):
             session.end("shutdown")
@@ -109,6 +123,12 @@ class Vncauthproxy:
             each.end("killed")
         return len(found)
 
+    @property
+    def _browsers(self) -> Front:
+        if self._front is None:
+            raise RuntimeError("browsers are not served here")
+        return self._front
+
     def _check(self, request: Forward) -> None:
         if self._stopping:
             raise Denied("unavailable", "this proxy is being stopped")
@@ -116,7 +136,7 @@ class Vncauthproxy:
             raise BadField("seconds", f"at most {self._settings.ticket_seconds:g} are allowed")
         if request.kind is Kind.VNC and not self._settings.public_host:
             raise BadField("kind", "native viewers are not served here")
-        if request.kind is Kind.WEBSOCKET and not self._settings.public_url:
+        if request.kind is Kind.WEBSOCKET and self._front is None:
             raise BadField("kind", "browsers are not served here")
         if len(self._sessions) + sum(self._coming.values()) >= self._settings.sessions:
             raise Denied("busy", "there are as many sessions as this proxy may have")
@@ -160,7 +180,7 @@ class Vncauthproxy:
             if request.kind is Kind.VNC:
                 self._listeners[session.id] = await self._listen(session)
             else:
-                self._front.expect(session, secret)
+                self._browsers.expect(session, secret)
         except BaseException as err:
             if console is not None:
                 console.abort()
@@ -219,7 +239,7 @@ class Vncauthproxy:
             self._past.add(session.told_at_end)
         self._unlisten(session)
         if session.request.kind is Kind.WEBSOCKET:
-            self._front.forget(session)
+            self._browsers.forget(session)
         task = asyncio.get_running_loop().create_task(session.closed())
         self._ending.add(task)
         task.add_done_callback(self._ending.discard)

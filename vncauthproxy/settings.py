@@ -71,6 +71,9 @@ class VncauthproxySettings:
     sessions_per_user: int = config.setting(32, "sessions at once of one user, with those whose viewer is awaited")
     history: int = config.setting(10_000, "ended sessions that are remembered for the API, at some 1 KiB each")
     connections: int = config.setting(1024, "viewers at once that have not shown yet who they are")
+    connections_per_address: int = config.setting(
+        64, "of those, browsers from one address (of IPv6, one /64); 0 for as many, behind a proxy that all come from"
+    )
     metrics_address: str = config.setting("127.0.0.1:9467", "address:port for Prometheus; empty for none")
 
     def __post_init__(self) -> None:
@@ -92,6 +95,8 @@ class VncauthproxySettings:
         for key in _COUNTS:
             if getattr(self, key) < 1:
                 raise config.ConfigError(f"[vncauthproxy] {key}: at least 1 is needed")
+        if self.connections_per_address < 0:
+            raise config.ConfigError("[vncauthproxy] connections_per_address: at least 0 is needed")
         metrics.address(self.metrics_address, _METRICS)
 
     @property

@@ -26,6 +26,7 @@ _quiet = logging.getLogger("vncauthproxy.frames")
 
 #: bytes of a message: the longest that a viewer sends is its clipboard
 _LONGEST_MESSAGE = 1024 * 1024
+_END = b"\r\n\r\n"
 #: bytes up to the end of the opening handshake
 _LONGEST_HEAD = 16 * 1024
 #: bytes to be sent, of which back-pressure leaves less: more are answers to pings that nobody reads
@@ -56,7 +57,7 @@ class WebSocketStream(TransportStream):
         #: whether text messages are what is typed, as UTF-8: clients of Nova's serial consoles send them
         self.takes_text = False
         self._decoder: codecs.IncrementalDecoder | None = None
-        self._head = 0
+        self._head = bytearray()
         self._pinging: asyncio.TimerHandle | None = None
         self._closing: asyncio.TimerHandle | None = None
         # who sends no Origin is no browser, and nobody's cookies are at stake
@@ -88,11 +89,27 @@ class WebSocketStream(TransportStream):
     # asyncio.Protocol
 
     def data_received(self, data: bytes) -> None:
+        ahead = b""
         if self._protocol.state is State.CONNECTING:
-            self._head += len(data)
-            if self._head > _LONGEST_HEAD:
+            data, ahead = self._split(data)
+            if len(self._head) > _LONGEST_HEAD:
                 self.abort()
                 return
+        self._receive(data)
+        if ahead:
+            self._receive(ahead)
+
+    def _split(self, data: bytes) -> tuple[bytes, bytes]:
+        """Split what belongs to the opening handshake from what is ahead of its answer: that can't be read before."""
+        known = len(self._head)
+        self._head += data
+        end = self._head.find(_END, max(known - len(_END), 0))
+        if end < 0:
+            return data, b""
+        cut = end + len(_END) - known
+        return data[:cut], data[cut:]
+
+    def _receive(self, data: bytes) -> None:
         self._protocol.receive_data(data)
         for event in self._protocol.events_received():
             if isinstance(event, Request):

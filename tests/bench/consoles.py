@@ -99,10 +99,15 @@ class _Bed:
                 taken[name].append(time.perf_counter() - started)
                 for visit in visits:
                     await visit.closed()
-        direct = statistics.median(taken["direct"])
+        medians = {name: statistics.median(seconds) for name, seconds in taken.items()}
+        direct, websockify = medians["direct"], medians["websockify alone"]
         what = "one session" if crowd == 1 else f"{crowd} sessions at once"
         return [
-            figures.of(f"{name}: {what}", seconds, f"{statistics.median(seconds) / direct:.1f} times direct")
+            figures.of(
+                f"{name}: {what}",
+                seconds,
+                f"{medians[name] / direct:.1f} times direct, {medians[name] / websockify:.2f} times websockify",
+            )
             for name, seconds in taken.items()
         ]
 

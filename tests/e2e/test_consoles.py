@@ -98,6 +98,22 @@ def test_the_clients_url_leads_to_the_screen_until_the_server_is_deleted(sandbox
         assert secret not in (sandbox.folder / "syros.log").read_text(encoding="utf-8")
 
 
+def test_a_serial_console_is_a_line_to_the_guest(sandbox: SandboxProcess) -> None:
+    sandbox.openstack("server", "create", "--flavor", "m1.tiny", "--image", "cirros", "--wait", "web3")
+    shown = json.loads(sandbox.openstack("console", "url", "show", "--serial", "web3", "-f", "json"))
+    assert shown["type"] == "serial"
+    heard = b""
+    # a program comes without an origin
+    with connect(shown["url"], open_timeout=_PATIENCE) as connection:
+        connection.send(b"uptime\r")
+        while b"uptime" not in heard:
+            message = connection.recv(timeout=_PATIENCE)
+            assert isinstance(message, bytes)
+            heard += message
+    assert b"(simulated)" in heard
+    sandbox.openstack("server", "delete", "--wait", "web3")
+
+
 def test_consoles_of_other_kinds_are_refused_with_a_reason(sandbox: SandboxProcess) -> None:
     sandbox.openstack("server", "create", "--flavor", "m1.tiny", "--image", "cirros", "--wait", "web2")
     with pytest.raises(AssertionError, match=r"400: .*Unavailable console type spice-html5"):

@@ -1,4 +1,4 @@
-"""`make fuzz`: a million packets and more, of a fixed seed (or `python -m tests.fuzz COUNT SEED`)."""
+"""`make fuzz`: a million packets, and bytes of consoles, of a fixed seed (or `python -m tests.fuzz COUNT SEED`)."""
 
 from __future__ import annotations
 
@@ -6,14 +6,22 @@ import random
 import sys
 import time
 
-from tests.fuzz import packets
+from tests.fuzz import consoles, packets
 from tests.unit.nfdhcpd import guests
 
+#: of packets there are so many for each example that a console's target is fed
+PACKETS_PER_EXAMPLE = 60
 COUNT, SEED, STEP = 1_200_000, 20_261_127, 50_000
 
 
 def main(count: int = COUNT, seed: int = SEED) -> None:
-    """Feed nfdhcpd's parsers, saying how far that is and what came of it."""
+    """Feed nfdhcpd's parsers, and then what reads for consoles; say what came of it."""
+    _packets(count, seed)
+    for name, target in consoles.TARGETS.items():
+        _show(name, consoles.feed(target, count // PACKETS_PER_EXAMPLE or 1, seed))
+
+
+def _packets(count: int, seed: int) -> None:
     dice, nic = random.Random(seed), guests.nic()
     began, done, total = time.monotonic(), 0, packets.Counter[str]()
     while done < count:
@@ -24,6 +32,11 @@ def main(count: int = COUNT, seed: int = SEED) -> None:
         sys.stderr.write(f"\r{done} of {count} packets, {rate:.0f} per second")
         sys.stderr.flush()
     sys.stderr.write("\n")
+    _show("packets", total)
+
+
+def _show(name: str, total: packets.Counter[str]) -> None:
+    sys.stdout.write(f"{name}\n")
     for what, times in total.most_common():
         sys.stdout.write(f"{times:10d}  {what}\n")
 

@@ -103,6 +103,10 @@ class Proxy:
         self._process.send_signal(signal.SIGTERM)
         return self._process.wait(PATIENCE)
 
+    def hang_up(self) -> None:
+        """Have it read its certificates anew."""
+        self._process.send_signal(signal.SIGHUP)
+
     def kill(self) -> None:
         self._process.kill()
         self._process.wait(PATIENCE)

@@ -8,9 +8,9 @@ import gc
 import random
 from pathlib import Path
 
-from common.consoles import Granted, Kind
+from common.consoles import Granted, Kind, Protocol
 from tests.unit.vncauthproxy import browser as browsers
-from tests.unit.vncauthproxy.bed import TOKEN, V8, Bed, Visit, bed
+from tests.unit.vncauthproxy.bed import TOKEN, V8, Bed, Console, Visit, bed
 from tests.unit.vncauthproxy.browser import Browser
 from tests.unit.vncauthproxy.peers import PATIENCE
 from vncauthproxy import rfb
@@ -33,7 +33,9 @@ class Breaker:
         self._made = made
         self._random = random.Random(SEED)
         made.console._script = self.console
-        self.opened = self.browsed = self.refused = self.unreachable = 0
+        self.opened = self.browsed = self.refused = self.unreachable = self.wired = 0
+        self.serial = Console(self.port)
+        self.serial_port = 0
 
     def noise(self) -> bytes:
         return self._random.choice(
@@ -57,19 +59,40 @@ class Breaker:
         finally:
             visit.close()
 
+    async def port(self, visit: Visit) -> None:
+        """Be a seriald that is mostly in order."""
+        try:
+            await visit.reader.readuntil(b"\r\n\r\n")
+            switched = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: syros-serial\r\n\r\n"
+            full = b"HTTP/1.1 503 Service Unavailable\r\n\r\n"
+            odd = (full, switched[:30], switched[:-30] + b"\r\n\r\n", self.noise())
+            visit.write(self._random.choice((switched, switched, switched, *odd)) + self.noise())
+            if self._random.random() < 0.7:
+                await visit.rest()
+        finally:
+            visit.close()
+
     async def one(self) -> None:
         """One session, by whatever way it ends."""
         if self._random.random() < 0.1:
             await self._talk()
         try:
             kind = self._random.choice((Kind.VNC, Kind.VNC, Kind.WEBSOCKET))
-            way = await self._made.forward(kind=kind, view_only=self._random.random() < 0.5)
+            view_only = self._random.random() < 0.5
+            serial = kind is Kind.WEBSOCKET and self._random.random() < 0.5
+            told: dict[str, object] = {
+                "protocol": Protocol.SERIAL, "guest": "syros-1", "port": self.serial_port,
+            } if serial else {}  # fmt: skip
+            # few servers, so that some are taken over
+            server = f"s{self._random.randrange(100)}"
+            take_over = not view_only and self._random.random() < 0.3
+            way = await self._made.forward(kind=kind, view_only=view_only, server=server, take_over=take_over, **told)
         except Denied as err:
             assert err.code == "unreachable", err
             self.unreachable += 1
             return
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
-            await (self._visit(way) if kind is Kind.VNC else self._browse(way))
+            await (self._visit(way) if kind is Kind.VNC else self._browse(way, serial=serial))
         with contextlib.suppress(Denied):
             self._made.service.kill(session=way.session, server=None, user=None, project=None)
 
@@ -82,7 +105,7 @@ class Breaker:
             await reader.readline()
         writer.close()
 
-    async def _browse(self, way: Granted) -> None:
+    async def _browse(self, way: Granted, *, serial: bool) -> None:
         browser = await Browser.connect(self._made.service.web_port)
         try:
             if self._random.random() < 0.3:
@@ -91,6 +114,9 @@ class Breaker:
             assert await browser.open(way.secret, origin=PAGE) == 101
             if self._random.random() < 0.3:
                 browser.visit.write(self.noise())
+            elif serial:
+                browser.send(self.noise(), opcode=self._random.choice((browsers.BINARY, browsers.TEXT)))
+                self.wired += 1
             else:
                 await browser.shake_hands()
                 self.browsed += 1
@@ -130,10 +156,12 @@ def test_ten_thousand_broken_sessions_leave_no_task_and_no_socket() -> None:
             "public_url": "ws://console.example/", "plain_web": True, "web_host": "127.0.0.1", "web_port": 0,
             "origins": (PAGE,),
         }  # fmt: skip
-        async with bed(viewer_seconds=1.0, console_seconds=1.0, sessions_per_user=1000, **web) as made:
+        told = {"viewer_seconds": 1.0, "console_seconds": 1.0, "sessions_per_user": 1000, "plain_serial": True}
+        async with bed(**told, serial_ports="1-65535", **web) as made:
+            breaker = Breaker(made)
+            breaker.serial_port = await breaker.serial.start()
             gc.collect()
             files, tasks = descriptors(), len(asyncio.all_tasks())
-            breaker = Breaker(made)
             left = iter(range(SESSIONS))
 
             async def some() -> None:
@@ -144,11 +172,12 @@ def test_ten_thousand_broken_sessions_leave_no_task_and_no_socket() -> None:
                 for _ in range(AT_ONCE):
                     group.create_task(some())
             # each kind of end was come to often, on a slow machine too
-            assert min(breaker.opened, breaker.browsed, breaker.refused, breaker.unreachable) > 100
+            assert min(breaker.opened, breaker.browsed, breaker.wired, breaker.refused, breaker.unreachable) > 100
             assert made.service.sessions() == []
             async with asyncio.timeout(PATIENCE):
                 while descriptors() > files or len(asyncio.all_tasks()) > tasks:
                     gc.collect()
                     await asyncio.sleep(0.05)
+            breaker.serial.stop()
 
     asyncio.run(test())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import ssl
 import subprocess
@@ -11,10 +12,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 
 from common import console_proxy
 from common.console_proxy import ConsoleProxy, ConsoleProxyRefused, ConsoleProxyUnreachable
 from common.consoles import Kind
+from lab import process
 from tests.conftest import missing
 from tests.integration.vncauthproxy.conftest import PATIENCE, TOKEN, Proxy, Qemu
 from tests.support.authority import Authority
@@ -93,6 +96,107 @@ def test_browsers_come_over_tls(start: Callable[..., Proxy], qemu: Callable[...,
     assert b"QEMU" in asyncio.run(look())
     proxy.wait_event("session.ended", kind="websocket", reason="viewer_left")
     assert way.secret not in proxy.log
+
+
+@pytest.fixture
+def served(start: Callable[..., Proxy], authority: Authority) -> Callable[..., tuple[Proxy, int, tuple[Path, Path]]]:
+    """Start a proxy that serves browsers by TLS; give the port, and its certificate's files."""
+
+    def make(**more: object) -> tuple[Proxy, int, tuple[Path, Path]]:
+        cert, key = authority.issue("web")
+        proxy = start(
+            web_host="127.0.0.1", web_port=0, web_cert=str(cert), web_key=str(key), public_url="wss://127.0.0.1/",
+            origins=["https://page.example"], **more,
+        )  # fmt: skip
+        return proxy, int(str(proxy.events("vncauthproxy.started")[0]["web_port"])), (cert, key)
+
+    return make
+
+
+def test_those_who_are_slow_in_tls_are_strangers_too(
+    served: Callable[..., tuple[Proxy, int, tuple[Path, Path]]], qemu: Callable[..., Qemu], authority: Authority
+) -> None:
+    proxy, port, _ = served(connections=3, connections_per_address=2)
+    way = proxy.forward(qemu().port, kind=Kind.WEBSOCKET)
+    with contextlib.ExitStack() as stack:
+        slow = [stack.enter_context(socket.create_connection(("127.0.0.1", port), PATIENCE)) for _ in range(2)]
+        with socket.create_connection(("127.0.0.1", port), PATIENCE) as third:
+            assert third.recv(1) == b""
+        slow[0].close()
+
+        async def look() -> int:
+            tls = ssl.create_default_context(cafile=authority.ca)
+            # until the proxy has seen that one has left
+            async with asyncio.timeout(PATIENCE):
+                while True:
+                    with contextlib.suppress(OSError):
+                        viewer = await Browser.connect(port, ssl=tls)
+                        status = await viewer.open(way.secret)
+                        viewer.visit.writer.transport.abort()
+                        return status
+
+        assert asyncio.run(look()) == 101
+
+
+def test_who_does_not_get_through_tls_in_time_is_dropped(
+    served: Callable[..., tuple[Proxy, int, tuple[Path, Path]]],
+) -> None:
+    proxy, port, _ = served(viewer_seconds=0.2, connections=1)
+    for sent in (b"", b"\x16\x03\x01"):
+        with socket.create_connection(("127.0.0.1", port), PATIENCE) as slow:
+            slow.sendall(sent)
+            with contextlib.suppress(ConnectionResetError):
+                assert slow.recv(100) == b""
+        proxy.wait_event("viewer.insecure")
+
+
+def serial_of(port: int, authority: Authority) -> int:
+    """The number of the certificate that a port shows, if it is to be believed."""
+    tls = ssl.create_default_context(cafile=authority.ca)
+    with socket.create_connection(("127.0.0.1", port), PATIENCE) as plain:
+        with tls.wrap_socket(plain, server_hostname="127.0.0.1") as shown:
+            found = shown.getpeercert(binary_form=True)
+            assert found is not None
+            return x509.load_der_x509_certificate(found).serial_number
+
+
+def test_a_sighup_renews_certificates_and_ends_nothing(
+    served: Callable[..., tuple[Proxy, int, tuple[Path, Path]]],
+    qemu: Callable[..., Qemu],
+    authority: Authority,
+) -> None:
+    proxy, port, web = served()
+    before = [serial_of(each, authority) for each in (proxy.port, port)]
+    way = proxy.forward(qemu().port, kind=Kind.WEBSOCKET)
+
+    async def stay() -> None:
+        async with asyncio.timeout(PATIENCE):
+            viewer = await Browser.connect(port, ssl=ssl.create_default_context(cafile=authority.ca))
+            assert await viewer.open(way.secret) == 101
+            await viewer.shake_hands()
+            # in their places
+            authority.issue("web")
+            authority.issue("proxy")
+            await asyncio.to_thread(renew, 2)
+            after = [await asyncio.to_thread(serial_of, each, authority) for each in (proxy.port, port)]
+            assert not set(before) & set(after)
+            web[0].write_text("nothing")
+            await asyncio.to_thread(renew, 3)
+            assert await asyncio.to_thread(serial_of, port, authority) == after[1]
+            viewer.send(b"\1")
+            assert len(await viewer.read(24)) == 24
+            await viewer.visit.closed()
+
+    def renew(times: int) -> None:
+        proxy.hang_up()
+        process.wait_until(
+            lambda: len(proxy.events("certificate.read")) >= times, what="it reads them", timeout=PATIENCE
+        )
+
+    asyncio.run(stay())
+    (unusable,) = proxy.events("certificate.unusable")
+    assert unusable["key"] == "web_cert"
+    assert [each["reason"] for each in proxy.events("session.ended")] == ["viewer_left"]
 
 
 def test_viewers_and_consoles_are_reached_by_ipv6(start: Callable[..., Proxy]) -> None:

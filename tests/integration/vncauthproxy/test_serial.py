@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import pty
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -49,11 +53,15 @@ class Node:
         }  # fmt: skip
         return self.proxy.forward(self.daemon.seriald.port, **told)
 
+    def url(self, way: Granted) -> str:
+        """What `os-getSerialConsole` gives."""
+        port = self.proxy.events("vncauthproxy.started")[0]["web_port"]
+        return f"ws://127.0.0.1:{port}/?ticket={way.secret}"
+
     def connect(self, way: Granted) -> ClientConnection:
         """Come as clients of Nova's serial consoles do."""
-        port = self.proxy.events("vncauthproxy.started")[0]["web_port"]
         return connect(
-            f"ws://127.0.0.1:{port}/?ticket={way.secret}",
+            self.url(way),
             subprotocols=[Subprotocol("binary"), Subprotocol("base64")],
             proxy=None,
             open_timeout=PATIENCE,
@@ -284,3 +292,29 @@ def test_text_is_no_frame_of_a_screen_s(node: Node, qemu: Callable[..., Qemu]) -
     with node.connect(node.proxy.forward(qemu().port, kind=Kind.WEBSOCKET)) as viewer:
         viewer.send("RFB 003.008\n")
         assert closed(viewer)[0] == 1003
+
+
+def test_the_client_of_the_documentation_is_one(node: Node, tmp_path: Path) -> None:
+    text = (Path(__file__).parents[3] / "docs" / "consoles.md").read_text()
+    script = tmp_path / "serial_console.py"
+    script.write_text(text.partition("```python\n")[2].partition("```")[0])
+    node.start()
+    way = node.grant()
+    terminal, stdin = pty.openpty()
+    try:
+        with subprocess.Popen(
+            [sys.executable, str(script), node.url(way)], stdin=stdin, stdout=subprocess.PIPE, start_new_session=True
+        ) as client:
+            node.proxy.wait_event("session.opened", session=way.session)
+            os.write(terminal, b"ls\x03")
+            assert node.guest.typed(3) == b"ls\x03"
+            node.guest.print(b"bin\xff")
+            assert client.stdout is not None
+            assert client.stdout.read(4) == b"bin\xff"
+            os.write(terminal, b"\x1d")
+            assert client.stdout.read() == b"\r\n1000 \r\n"
+        assert client.returncode == 0
+    finally:
+        os.close(terminal)
+        os.close(stdin)
+    assert [each.reason for each in node.ended()] == ["viewer_left"]

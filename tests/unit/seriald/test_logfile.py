@@ -6,13 +6,14 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seriald import logfile
 from seriald.logfile import LogFile
 
 
+@settings(deadline=None)
 @given(chunks=st.lists(st.binary(min_size=1, max_size=50), max_size=30), size=st.integers(1, 40))
 def test_the_last_bytes_are_kept_and_the_room_is_bounded(
     tmp_path_factory: pytest.TempPathFactory, chunks: list[bytes], size: int

@@ -58,6 +58,7 @@ def test_a_client_certificate_will_do_for_a_token_and_plain_needs_one() -> None:
         ("sessions_per_user", 0),
         ("control_connections", 0),
         ("connections", 0),
+        ("connections_per_address", -1),
         ("metrics_address", "localhost"),
     ],
 )

@@ -8,6 +8,7 @@ import logging
 import os
 from collections.abc import AsyncIterator
 
+import prometheus_client
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -74,6 +75,25 @@ def test_a_ticket_leads_to_its_console_and_bytes_go_both_ways() -> None:
             assert (listed.kind, listed.viewer) == (Kind.WEBSOCKET, "127.0.0.1")
             console.close()
             assert await viewer.closed() == (1000, "the console was closed")
+
+    run(test())
+
+
+@pytest.mark.parametrize("frame", [b"\x80\x80" + browser.MASK, b"\xff\xff", b"\x82\x01a"])
+def test_what_is_no_frame_and_comes_ahead_of_the_answer_ends_in_good_order(frame: bytes) -> None:
+    async def test() -> None:
+        async with web() as made:
+            viewer = await connect(made)
+            # it was written before, and is sent with it
+            opening = asyncio.create_task(viewer.open((await grant(made)).secret))
+            await asyncio.sleep(0)
+            viewer.visit.write(frame)
+            assert await opening == 101
+            with pytest.raises(ConnectionError) as caught:
+                await viewer.read(1000)
+            # 1002, a protocol error
+            assert caught.value.args[0][:2] == b"\3\xea"
+            await made.until(lambda: not made.service.sessions())
 
     run(test())
 
@@ -218,6 +238,35 @@ def test_there_are_as_many_strangers_as_may_be() -> None:
             waiting[0].visit.close()
             way = await grant(made)
             assert await waiting[1].open(way.secret) == 101
+
+    run(test())
+
+
+def test_one_address_may_not_take_all_places() -> None:
+    async def test() -> None:
+        async with web(connections_per_address=2) as made:
+            way = await grant(made)
+            waiting = [await connect(made) for _ in range(2)]
+            assert await (await connect(made)).visit.rest() == b""
+            # who has shown a ticket is no stranger any more
+            assert await waiting[0].open(way.secret) == 101
+            third = await connect(made)
+            assert await third.open("x" * 43) == 101
+            shown = prometheus_client.generate_latest(made.service.metrics.registry).decode()
+            assert 'viewers_refused_total{reason="crowded_address"} 1.0' in shown
+
+    run(test())
+
+
+@pytest.mark.parametrize("origin", ["https://127.0.0.1", "http://console.example", "https://console.example:6080"])
+def test_a_page_of_the_proxy_s_own_host_has_to_be_among_the_origins_too(origin: str) -> None:
+    async def test() -> None:
+        async with web(origins=("https://cloud.example",), public_url="ws://console.example:6080/") as made:
+            way = await grant(made)
+            page = await connect(made)
+            assert await page.open(way.secret, origin=origin) == 403
+            page = await connect(made)
+            assert await page.open(way.secret, origin="https://cloud.example") == 101
 
     run(test())
 
