@@ -137,6 +137,7 @@ export class Connection {
         } else {
             // what the server's state forbids may be tried again; a token that is not taken will not be
             this.#end(err.message, err.status === 409);
+            this.#poll();
         }
     }
 

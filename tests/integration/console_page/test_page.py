@@ -65,6 +65,13 @@ def test_the_token_leaves_the_address_and_the_servers_name_is_shown(page: Page, 
     expect(page.locator("#screen canvas")).to_be_visible()
 
 
+def test_a_video_decoder_that_does_not_answer_keeps_nobody_waiting(
+    visit: Visit, exchange: Exchange, console: Console
+) -> None:
+    script = "window.VideoDecoder = class { static isConfigSupported() { return new Promise(() => {}); } };"
+    state(visit(exchange.offer(console), script=script), "Connected")
+
+
 def test_what_is_drawn_is_shown(page: Page) -> None:
     script = """() => {
         const canvas = document.querySelector("#screen canvas");
