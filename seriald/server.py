@@ -140,6 +140,8 @@ class RemoteViewer:
     # port.Viewer
 
     def show(self, data: bytes, *, most: int) -> None:
+        if self._writer.transport.is_closing():
+            return
         self._writer.write(data)
         if self._writer.transport.get_write_buffer_size() > most:
             self._writer.transport.abort()

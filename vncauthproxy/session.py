@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from websockets.frames import CloseCode
 
 from common import consoles
-from common.consoles import EndedSession, Forward, Kind, Protocol
+from common.consoles import BadField, EndedSession, Forward, Kind, Protocol
 from vncauthproxy import viewer as viewers
 from vncauthproxy.connector import Unreachable
 from vncauthproxy.metrics import Metrics
@@ -59,7 +59,7 @@ class Session:
         on_open: Callable[[Session], None],
         on_end: Callable[[Session], None],
     ) -> None:
-        """`console` is None for one that `reach` is asked for when the viewer has come; it may raise Unreachable."""
+        """`console` is None for one that `reach` gives when the viewer has come; it may raise Unreachable, BadField."""
         self.id = secrets.token_hex(8)
         self.request = request
         #: why it ended
@@ -175,7 +175,7 @@ class Session:
         try:
             async with asyncio.timeout(self._limits.viewer):
                 console = await self._let_in(viewer)
-        except Unreachable as err:
+        except (Unreachable, BadField) as err:
             log.warning("console.unreachable", extra={**self._facts, "reason": str(err)})
             self.end("console_unreachable")
         except (Broken, TimeoutError) as err:
@@ -210,6 +210,9 @@ class Session:
         # there are no hands to shake
         if not self._take(viewer):
             raise viewers.Refused("somebody else was let in before")
+        # it has come in time, however long the console takes
+        for timer in self._timers:
+            timer.cancel()
         self._console = await self._reach()
         self._heed(self._console)
         return self._console

@@ -10,7 +10,7 @@ from tests.fuzz import consoles, packets
 from tests.unit.nfdhcpd import guests
 
 #: of packets there are so many for each example that a console's target is fed
-PACKETS_PER_EXAMPLE = 60
+PACKETS_PER_EXAMPLE = 120
 COUNT, SEED, STEP = 1_200_000, 20_261_127, 50_000
 
 
