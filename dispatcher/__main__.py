@@ -15,7 +15,7 @@ from cloud.console_settings import ConsoleSettings
 from cloud.context import Cloud
 from cloud.settings import CloudSettings
 from cloud.vault import Vault
-from common import config, daemon, log
+from common import config, daemon, log, supervisor
 from common.bus.rabbit import RabbitBus
 from db.sessions import Sessions
 from dispatcher.service import Dispatcher
@@ -23,6 +23,7 @@ from dispatcher.settings import DispatcherSettings
 
 
 @click.command()
+@click.version_option(package_name="syros", prog_name="syros-dispatcher")
 @click.option("--config", "path", type=click.Path(path_type=Path), help="configuration file")
 def main(path: Path | None) -> None:
     """Apply events to the database; sweep and reconcile."""
@@ -57,7 +58,7 @@ def run(settings: config.Config) -> None:
         host, _, port = own.metrics.rpartition(":")
         prometheus_client.start_http_server(int(port), addr=host or "127.0.0.1", registry=registry)
     dispatcher.start()
-    stop.wait()
+    supervisor.until(stop)
     dispatcher.stop()
     clients.close()
     sessions.close()

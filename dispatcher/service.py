@@ -10,7 +10,7 @@ from datetime import timedelta
 
 import prometheus_client
 
-from cloud import backends, console_sessions, looks, reconciler, resizes, soft_deletes, sweeper
+from cloud import backends, console_sessions, looks, network_objects, reconciler, resizes, soft_deletes, sweeper
 from cloud.clients import Clients
 from cloud.console_proxies import Proxies
 from cloud.context import Cloud
@@ -99,6 +99,7 @@ class Dispatcher:
 
     def _refresh(self, backend: Backend) -> None:
         backends.refresh(self._cloud, self._clients, backend)
+        network_objects.follow_groups(self._cloud, self._clients, backend)
 
     def _look(self, backend: Backend) -> None:
         looks.look(self._cloud, self._clients, backend)
@@ -107,6 +108,7 @@ class Dispatcher:
         patience = timedelta(seconds=self._settings.sweep_patience)
         sweeper.settle_silent_jobs(self._cloud, self._clients, backend, patience=patience)
         sweeper.clean_up_again(self._cloud, backend)
+        network_objects.sweep(self._cloud, backend)
 
     def _reconcile(self, backend: Backend) -> None:
         # a little early, so that the loop's own rhythm never skips a turn

@@ -29,6 +29,7 @@ from manage.commands import (
     reconcile,
     request,
     role,
+    setup,
     status,
     stranger,
     user,
@@ -40,6 +41,7 @@ NAME = "syros-manage"
 
 
 @click.group(cls=groups.Root, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="syros", prog_name="syros-manage")
 @click.option(
     "--config", "path", type=click.Path(path_type=Path), help="configuration file [default: SYROS_CONFIG, or the usual]"
 )
@@ -79,6 +81,7 @@ for command in (
     reconcile.reconcile,
     request.request,
     role.role,
+    setup.setup,
     status.status,
     stranger.stranger,
     user.user,

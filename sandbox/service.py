@@ -22,7 +22,7 @@ from cloud.image_settings import ImageSettings
 from cloud.settings import CloudSettings
 from cloud.submitter import Submitter
 from cloud.vault import Vault
-from common import config
+from common import clouds, config
 from common.bus.memory import MemoryBus
 from db import schema
 from db.sessions import Sessions
@@ -33,7 +33,7 @@ from eventd.settings import EventdSettings
 from ganeti_hooks import install
 from gntsim import settings as gntsim_settings
 from gntsim.server import Simulator
-from sandbox import clouds, secrets, seed, tempest
+from sandbox import secrets, seed, tempest
 from sandbox.console_host import ConsoleHost
 from sandbox.consoles import SimulatedLogs
 from sandbox.settings import SandboxSettings
