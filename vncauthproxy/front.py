@@ -92,8 +92,11 @@ class Front:
         while True:
             try:
                 connection, name = await loop.sock_accept(listening)
+            except ConnectionError:
+                # it has gone already, accept(2)
+                continue
             except OSError as err:
-                # one that has gone already, or no files left
+                # no files left, or no memory
                 log.warning("viewer.unaccepted", extra={"reason": str(err)})
                 await asyncio.sleep(_AGAIN)
                 continue
@@ -144,15 +147,16 @@ class Front:
             timer.cancel()
 
     def _shown(self, place: Place, stream: WebSocketStream, ticket: str) -> None:
-        self._known(place, stream)
-        stream.on_end = None
         # from here on it leads nowhere, whatever comes of this viewer
         session = self._tickets.pop(_digest(ticket), None)
         if session is None:
+            # a stranger still, until its end
             self._metrics.viewers_refused.labels("ticket").inc()
             log.warning("viewer.refused", extra={"viewer": stream.peer, "reason": "no session has its ticket"})
             stream.refuse("this ticket is unknown, used or expired")
         else:
+            self._known(place, stream)
+            stream.on_end = None
             stream.takes_text = session.request.protocol is Protocol.SERIAL
             self._meet(session, stream)
 

@@ -251,9 +251,11 @@ def test_one_address_may_not_take_all_places() -> None:
             # who has shown a ticket is no stranger any more
             assert await waiting[0].open(way.secret) == 101
             third = await connect(made)
+            # but who has shown none that is known is one until its end
             assert await third.open("x" * 43) == 101
+            assert await (await connect(made)).visit.rest() == b""
             shown = prometheus_client.generate_latest(made.service.metrics.registry).decode()
-            assert 'viewers_refused_total{reason="crowded_address"} 1.0' in shown
+            assert 'viewers_refused_total{reason="crowded_address"} 2.0' in shown
 
     run(test())
 
