@@ -424,6 +424,8 @@ def test_status_tells_how_the_server_is_and_how_many_see_it(
     for _ in range(2):  # it is not used up
         answer = anyone.post(STATUS, {"resume": resume})
         assert answer.json == {"server": {"id": active, "name": "web", "status": "SHUTOFF"}, "viewers": 1}
+    with cloud.sessions.read() as db:  # a page asks every few seconds: that is not worth a row each
+        assert db.scalars(sa.select(requests.Request.path).where(requests.Request.path == STATUS)).all() == []
 
 
 def test_a_link_only_shows_and_as_often_as_one_likes(anyone: Asking, token: str, proxy: FakeProxy) -> None:
