@@ -77,6 +77,11 @@ class Exchange:
     def count(self, path: str) -> int:
         return sum(1 for asked, _ in self.asked if asked == path)
 
+    def end_tokens(self) -> None:
+        """Have none of the tokens be good any more."""
+        for token in self._tokens.values():
+            token.used = True
+
     def forget(self) -> None:
         """Begin anew."""
         for each in (self.origins, self.asked, self.links, self._tokens):
@@ -120,7 +125,10 @@ class Exchange:
         return flask.jsonify({"session": session})
 
     def _status(self, body: dict[str, Any]) -> flask.Response:
-        console = self._tokens[body["resume"]].console
+        token = self._tokens[body["resume"]]
+        if token.used:
+            return _refuse(403, "This token has been used.")
+        console = token.console
         return flask.jsonify({"server": _server(console), "viewers": console.viewers})
 
     def _link(self, body: dict[str, Any]) -> flask.Response:

@@ -308,6 +308,17 @@ def test_viewers_are_counted(page: Page, console: Console) -> None:
     expect(page.locator("#viewers")).to_have_text("3 viewers")
 
 
+def test_a_token_that_is_good_no_more_is_not_shown_again(page: Page, exchange: Exchange) -> None:
+    exchange.end_tokens()
+    look_again(page)
+    expect(page.locator("#create")).to_be_disabled()
+    sent: list[str] = []
+    page.on("request", lambda request: sent.append(request.url))
+    look_again(page)
+    page.evaluate("fetch('icon.svg').then((answer) => answer.text())")
+    assert [url.rpartition("/")[2] for url in sent] == ["icon.svg"]
+
+
 def test_links_are_made_copied_and_revoked(page: Page, exchange: Exchange) -> None:
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     button(page, "Share").click()

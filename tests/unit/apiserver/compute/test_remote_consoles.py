@@ -544,6 +544,15 @@ def test_what_is_secret_is_neither_kept_nor_logged(
         assert secret not in "\n".join(kept)
 
 
+def test_the_pages_looks_fill_no_log_of_requests(anyone: Asking, demo: Asking, active: str, cloud: Cloud) -> None:
+    session = trade(anyone, token_of(ask(demo, active, "os-getVNCConsole", "novnc")["url"]))
+    assert anyone.post(STATUS, {"resume": session["resume"]}).status_code == 200
+    refusal(anyone, STATUS, {"resume": "stranger"}, 403)
+    with cloud.sessions.read() as db:
+        kept = db.scalars(sa.select(requests.Request).where(requests.Request.path == STATUS)).all()
+    assert [row.status for row in kept] == [403]
+
+
 def test_each_session_is_a_row_of_who_was_let_in(
     anyone: Asking, demo: Asking, token: str, active: str, cloud: Cloud, clock: Clock
 ) -> None:
