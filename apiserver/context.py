@@ -24,6 +24,8 @@ _CHANGING = ("POST", "PUT", "PATCH", "DELETE")
 _METHODS = (*_CHANGING, "GET", "HEAD", "OPTIONS")
 _XML = ("application/xml", "text/xml", "application/atom+xml")
 _PROBES = ("/healthz", "/readyz", "/metrics")
+#: what is asked by POST, again and again, and changes nothing
+_LOOKS = ("/console/v1/status",)
 
 
 @dataclass
@@ -145,9 +147,9 @@ def _finish(front: Front, response: flask.Response) -> flask.Response:
 def _worth_keeping(current: RequestState, response: flask.Response) -> bool:
     if flask.request.method not in _CHANGING or (current.fault is not None and current.fault.outage):
         return False
-    # log-ins, and the console page's looks, which come four times a minute and change nothing
-    frequent = flask.request.path.rstrip("/").endswith(("/auth/tokens", "/v2.0/tokens", "/console/v1/status"))
-    return not frequent or response.status_code >= 400
+    path = flask.request.path.rstrip("/")
+    routine = path.endswith(("/auth/tokens", "/v2.0/tokens")) or path in _LOOKS
+    return not routine or response.status_code >= 400
 
 
 def _keep(front: Front, current: RequestState, response: flask.Response, milliseconds: int) -> None:
