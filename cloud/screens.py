@@ -52,11 +52,11 @@ def token(cloud: Cloud, caller: Caller, instance_id: str, *, kind: str) -> str:
 
     Raises NotFound, Conflict, Busy, or Unsupported.
     """
-    at = console_doors.desk(cloud)
     policy.require(caller, Operation.CONSOLE_OPEN)
     now, text = cloud.clock(), console_holders.new_text()
     with cloud.sessions.begin() as db:
         instance = instances.visible(instance_rows.get(db, instance_id), caller, instance_id)
+        at = console_doors.desk(cloud)
         console_holders.check_running(instance)
         db.add(
             ConsoleToken(
@@ -79,7 +79,6 @@ def native(cloud: Cloud, caller: Caller, instance_id: str) -> Granted:
 
     Raises NotFound, Conflict, Busy, Unsupported, QuotaExceeded, or Unavailable.
     """
-    console_doors.desk(cloud)
     guest = _open_to(cloud, caller, instance_id)
     return console_doors.screen(cloud, guest, _viewer(caller), Kind.VNC)
 
@@ -89,7 +88,6 @@ def serial(cloud: Cloud, caller: Caller, instance_id: str) -> str:
 
     Raises as `native` does.
     """
-    console_doors.desk(cloud)
     guest = _open_to(cloud, caller, instance_id)
     return console_doors.with_ticket(console_doors.serial(cloud, guest, _viewer(caller)))
 
@@ -139,6 +137,7 @@ def _open_to(cloud: Cloud, caller: Caller, instance_id: str) -> Guest:
     policy.require(caller, Operation.CONSOLE_OPEN)
     with cloud.sessions.read() as db:
         instance = instances.visible(instance_rows.get(db, instance_id), caller, instance_id)
+    console_doors.desk(cloud)
     console_holders.check_running(instance)
     return console_holders.guest(instance)
 

@@ -137,7 +137,7 @@ class Tags(Resource):
         self.caller  # noqa: B018  # a stranger is told that first
         return answers.json({"tags": []})
 
-    @docs.operation(faults={400: "There are no tags", 401: "No valid token"})
+    @docs.operation(faults={**models.LOOK_FAULTS, 400: "There are no tags"})
     def put(self, thing_id: str) -> flask.Response:
         """Take tags away, of which there are none, or refuse others."""
         if self.body().raw("tags") == []:

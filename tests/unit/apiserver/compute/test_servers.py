@@ -297,6 +297,13 @@ TENANT_ROUTES = [
     ("POST", "/os-interface", {"interfaceAttachment": {}}),
     ("GET", "/os-interface/port-1", None),
     ("DELETE", "/os-interface/port-1", None),
+    ("GET", "/console-links", None),
+    ("POST", "/console-links", {"console_link": {"seconds": 60}}),
+    ("DELETE", "/console-links/link-1", None),
+    ("POST", "/remote-consoles", {"remote_console": {"protocol": "vnc", "type": "novnc"}}),
+    ("POST", "/action", {"os-getVNCConsole": {"type": "novnc"}}),
+    ("POST", "/action", {"os-getSerialConsole": {"type": "serial"}}),
+    ("POST", "/action", {"console": {"type": "vnc"}}),
     ("POST", "/action", {"addFixedIp": {"networkId": "none"}}),
     ("POST", "/action", {"removeFixedIp": {"address": "192.0.2.9"}}),
 ]
@@ -330,6 +337,7 @@ def test_no_route_of_a_server_is_left_out_of_that(app: object) -> None:
             .replace("/k", "/<key>")
             .replace("/req-1", "/<request_id>")
             .replace("/port-1", "/<port_id>")
+            .replace("/link-1", "/<link_id>")
             .replace("/mine", "/<tag>"),
         )
         for method, path, _ in TENANT_ROUTES
