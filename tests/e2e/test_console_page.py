@@ -115,6 +115,7 @@ def test_a_tenant_sees_the_screen_types_and_pastes(
     expect(page.locator("#name")).to_have_text("web1")
     assert page.url.endswith("/console/")
     wait_shown(page, 2, "server   web1")
+    expect(page.locator("#screen canvas")).to_be_focused()
     page.keyboard.type("ls")
     wait_shown(page, PROMPT_ROW, "$ ls_")
     page.get_by_role("button", name="Paste").click()
@@ -157,6 +158,7 @@ def test_a_second_viewer_takes_over_and_a_link_only_watches(
     watcher.locator("#screen canvas").click()
     watcher.keyboard.type("watched")
     first.get_by_role("button", name="Close").click()
+    expect(first.locator("#screen canvas")).to_be_focused()
     first.keyboard.type("alone")
     wait_shown(watcher, PROMPT_ROW, "$ alone_")
 
