@@ -7,7 +7,7 @@ ANSIBLE := .venv-ansible
 T      ?= tests
 
 .DEFAULT_GOAL := help
-.PHONY: help run lab test check unit bench fuzz tempest clean-var clean system-packages format docs
+.PHONY: help run lab test check unit bench fuzz tempest deb novnc clean-var clean system-packages format docs
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -80,6 +80,12 @@ $(TEMPEST)/.tempest: | $(TEMPEST)/bin/python
 
 tempest: $(VENV)/.dev $(TEMPEST)/.tempest ## OpenStack's test suite against a sandbox; writes docs/compatibility.md
 	@$(BIN)/python -m tests.tempest
+
+deb: system-packages ## Debian packages of every role, into build/deb
+	@debian/build build/deb
+
+novnc: ## fetch the console page's noVNC again, as apiserver/renew-novnc names it
+	@apiserver/renew-novnc
 
 clean-var: ## forget the sandbox's state
 	@rm -rf var

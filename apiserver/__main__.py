@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import tempfile
 from pathlib import Path
@@ -19,10 +20,13 @@ from apiserver.settings import ApiSettings
 from common import config
 from common import log as logs
 
+log = logging.getLogger(__name__)
+
 _METRICS = "PROMETHEUS_MULTIPROC_DIR"
 
 
 @click.command()
+@click.version_option(package_name="syros", prog_name="syros-apiserver")
 @click.option(
     "--config", "path", type=click.Path(path_type=Path), help="Configuration file; /etc/syros/syros.toml if it exists."
 )
@@ -30,28 +34,38 @@ def main(path: Path | None) -> None:
     """Serve the REST APIs."""
     try:
         conf = config.Config.read(path, os.environ)
-        settings = conf.section("api", ApiSettings)
-        logging = conf.section("log", config.Log)
-        logs.set_up(level=logging.level, form=logging.format)
+        settings = conf.section("log", config.Log)
+        logs.set_up(level=settings.level, form=settings.format)
         service.build(conf)  # what can't be meant is said now, once, and not by each worker
     except (config.ConfigError, ValueError) as err:
         raise click.ClickException(str(err)) from err
-    Gunicorn(conf, settings, metrics_folder=_share_metrics()).run()
+    Gunicorn(path, conf, metrics_folder=_share_metrics()).run()
 
 
 class Gunicorn(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
-    """gunicorn, told by our configuration instead of its own."""
+    """gunicorn, told by our configuration instead of its own: read anew with SIGHUP, for the workers that come then."""
 
-    def __init__(self, conf: config.Config, settings: ApiSettings, *, metrics_folder: Path) -> None:
+    def __init__(self, path: Path | None, conf: config.Config, *, metrics_folder: Path) -> None:
+        self._path = path
         self._conf = conf
         self._metrics_folder = metrics_folder
-        self._settings = settings
         self._service: service.Service | None = None
         super().__init__()
 
+    def reload(self) -> None:
+        """Read the configuration again; what can't be meant is said, and what there was goes on."""
+        try:
+            conf = config.Config.read(self._path, os.environ)
+            service.build(conf)
+        except (config.ConfigError, ValueError):
+            log.exception("configuration.refused")
+            return
+        self._conf = conf
+        super().reload()
+
     def load_config(self) -> None:
         """Translate our settings into gunicorn's."""
-        settings = self._settings
+        settings = self._conf.section("api", ApiSettings)
         options: dict[str, object] = {
             "bind": f"{_bracketed(settings.host)}:{settings.port}",
             "worker_class": "gthread",

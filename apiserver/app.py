@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import flask
 from flask import logging
 
-from apiserver import context, docs, guest, health, metadata, routing
+from apiserver import console_files, consoles, context, docs, guest, health, metadata, routing
 from apiserver.compute import service as compute
 from apiserver.front import ForeignIdentity, Front
 from apiserver.identity import service as identity
@@ -26,6 +26,8 @@ SERVICES: tuple[routing.Service, ...] = (
     compute.VERSIONS,
     image.SERVICE,
     network.SERVICE,
+    consoles.SERVICE,
+    console_files.SERVICE,
 )
 
 
@@ -35,6 +37,7 @@ def create_app(
     *,
     bus_ready: Callable[[], bool],
     foreign_identity: ForeignIdentity | None = None,
+    console_origins: Callable[[], Sequence[str]] = tuple,
 ) -> flask.Flask:
     """Make the WSGI app; several may live in one process. With a foreign identity service, none is served here."""
     front = Front(
@@ -44,6 +47,7 @@ def create_app(
         metrics=Metrics(),
         bus_ready=bus_ready,
         foreign_identity=foreign_identity,
+        console_origins=console_origins,
     )
     app = flask.Flask("apiserver", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body

@@ -34,8 +34,9 @@ class Api(flask_restx.Api):  # type: ignore[misc]  # flask-restx has no types
         return original_handler(error)
 
     def _register_doc(self, app: flask.Flask) -> None:
-        # the root belongs to the identity service, not to the documentation
-        app.add_url_rule(self._doc, "doc", self.render_doc)
+        # the root belongs to the identity service, not to the documentation, which there may be none of
+        if self._doc:
+            app.add_url_rule(self._doc, "doc", self.render_doc)
 
     @property
     def base_path(self) -> str:

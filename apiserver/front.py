@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from apiserver.metrics import Metrics
@@ -34,3 +34,5 @@ class Front:
     bus_ready: Callable[[], bool]
     #: None: identity is served here
     foreign_identity: ForeignIdentity | None = None
+    #: the origins of the console proxies' WebSockets (wss://host:port), which the console page may connect to
+    console_origins: Callable[[], Sequence[str]] = tuple

@@ -12,7 +12,7 @@ from apiserver.app import create_app
 from apiserver.front import ForeignIdentity
 from apiserver.keystone_settings import KeystoneSettings
 from apiserver.settings import ApiSettings
-from cloud import serial_logs
+from cloud import console_desk, serial_logs
 from cloud.clients import Clients
 from cloud.console_settings import ConsoleSettings
 from cloud.context import Cloud
@@ -45,8 +45,16 @@ def build(conf: config.Config) -> Service:
     sessions = Sessions(conf.section("database", config.Database))
     images = conf.section("images", ImageSettings)
     vault = Vault(secrets) if settings.submitter or secrets.key else None
-    consoles = serial_logs.of(conf.section("console", ConsoleSettings))
-    cloud = Cloud(sessions, rules, images=images, vault=vault, serial_logs=consoles)
+    consoles = conf.section("console", ConsoleSettings)
+    elsewhere = settings.identity != "local"
+    cloud = Cloud(
+        sessions,
+        rules,
+        images=images,
+        vault=vault,
+        serial_logs=serial_logs.of(consoles),
+        console_desk=console_desk.of(consoles, rules, sessions, vault, roles_elsewhere=elsewhere),
+    )
     importer = Importer(cloud) if images.worker else None
     clients = Clients(rules, vault) if settings.submitter and vault is not None else None
     submitter = Submitter(cloud, clients) if clients is not None else None
@@ -55,7 +63,9 @@ def build(conf: config.Config) -> Service:
     if importer is not None:
         cloud = dataclasses.replace(cloud, wake_importer=importer.wake)
     foreign = _foreign_identity(cloud, settings, conf.section("keystone", KeystoneSettings))
-    app = create_app(cloud, settings, bus_ready=bus.ready, foreign_identity=foreign)
+    app = create_app(
+        cloud, settings, bus_ready=bus.ready, foreign_identity=foreign, console_origins=lambda: consoles.origins
+    )
     workers = [worker for worker in (submitter, importer) if worker is not None]
 
     def start() -> None:

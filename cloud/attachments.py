@@ -6,10 +6,10 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from cloud import ports, states
+from cloud import departures, states
 from cloud.states import Action
 from common.jobs import JobStatus, Opcode
-from db import jobs
+from db import floating_ips, jobs
 
 #: errors after which nobody knows whether Ganeti has changed the instance
 _UNKNOWN = (jobs.LOST, "JobDied")
@@ -28,8 +28,10 @@ def conclude(db: Session, job: jobs.Job, *, now: datetime) -> None:
     elif job.action == Action.DETACH_INTERFACE:
         # a NIC that is not there has been detached
         leaves = done or job.error_code == states.UNKNOWN_ENTITY
+        if not leaves:
+            floating_ips.stay(db, str(job.spec["port_id"]))
     else:
         return
     if leaves:
         removed = bool(job.spec.get("removed"))
-        ports.let_go(db, str(job.spec["port_id"]), instance_id=job.instance_id, now=now, removed=removed)
+        departures.let_go(db, str(job.spec["port_id"]), instance_id=job.instance_id, now=now, removed=removed)

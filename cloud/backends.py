@@ -43,6 +43,7 @@ class BackendSpec:
     hvparams: Mapping[str, str] = field(default_factory=dict)
     max_jobs: int = 20
     rescue_image: str | None = None
+    network_objects: bool = False
 
 
 @dataclass(frozen=True)
@@ -96,6 +97,7 @@ def add(cloud: Cloud, vault: Vault, spec: BackendSpec) -> Backend:
             hvparams=dict(spec.hvparams),
             max_jobs=spec.max_jobs,
             rescue_image=spec.rescue_image,
+            network_objects=spec.network_objects,
             created_at=cloud.clock(),
         )
         db.add(backend)
@@ -147,6 +149,16 @@ def set_rescue_image(cloud: Cloud, name: str, image: str | None) -> Backend:
         if image is not None:
             _check_rescue_image(backend.hypervisor, image)
         backend.rescue_image = image
+    return backend
+
+
+def set_network_objects(cloud: Cloud, name: str, *, wanted: bool) -> Backend:
+    """Say whether Ganeti is to have objects of networks, and NICs made from now on to name them; raises NotFound."""
+    with cloud.sessions.begin() as db:
+        backend = backends.by_name(db, name)
+        if backend is None:
+            raise NotFound(f"there is no backend {name}")
+        backend.network_objects = wanted
     return backend
 
 

@@ -42,7 +42,7 @@ class Order:
     hvparams: tuple[tuple[str, str], ...]
     #: what the job's own row says beyond the instance's; Any: JSON
     spec: Mapping[str, Any]
-    #: a create's interfaces, in order
+    #: the interfaces that it makes, in order
     nics: tuple[NicSpec, ...] = ()
     #: a create's tags
     tags: tuple[str, ...] = ()
@@ -64,6 +64,11 @@ def deploys(order: Order) -> bool:
     if order.opcode == Opcode.REINSTALL:
         return True
     return order.opcode == Opcode.CREATE and bool(order.os) and bool(order.image_file)
+
+
+def plugs(opcode: str, action: str) -> bool:
+    """Tell whether a job makes NICs for ports."""
+    return opcode == Opcode.CREATE or (opcode == Opcode.SET_PARAMS and action == Action.ATTACH_INTERFACE)
 
 
 def _create(client: Client, order: Order) -> int:
@@ -119,7 +124,9 @@ def _set_params(client: Client, order: Order) -> int:
         hvparams = dict(order.spec["hvparams"])
         return client.modify_instance(order.ganeti_name, reason=order.request_id, hotplug=False, hvparams=hvparams)
     if "nics" in order.spec:
-        changes, hotplug = list(order.spec["nics"]), bool(order.spec["hotplug"])
+        # whether a new NIC names its network is known only now
+        changes = [["add", -1, nic.body()] for nic in order.nics] or list(order.spec["nics"])
+        hotplug = bool(order.spec["hotplug"])
         return client.modify_instance(order.ganeti_name, reason=order.request_id, hotplug=hotplug, nics=changes)
     vcpus, ram = int(order.spec["vcpus"]), int(order.spec["ram"])
     beparams = {"vcpus": vcpus, "maxmem": ram, "minmem": ram}
@@ -187,9 +194,10 @@ def _tag(client: Client, order: Order) -> int:
 
 def _untag(client: Client, order: Order) -> int:
     # what the instance was told may be another thing than what is so now, and Ganeti removes all that is named, or none
-    prefix, keep = str(order.spec["prefix"]), order.spec.get("keep")
+    prefix, keep = str(order.spec["prefix"]), order.spec.get("keep") or ()
     there = [tag for tag in client.get_instance_tags(order.ganeti_name) if tag.startswith(prefix)]
-    portions = nic_tags.portions([tag for tag in there if keep is None or not tag.startswith(keep)])
+    kept = (keep,) if isinstance(keep, str) else tuple(keep)
+    portions = nic_tags.portions([tag for tag in there if not tag.startswith(kept)])
     if not portions:
         raise Needless(f"there is no tag that begins with {prefix}")
     return client.delete_instance_tags(order.ganeti_name, portions[0], reason=order.request_id)

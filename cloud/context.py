@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from cloud.console_desk import Desk
 from cloud.image_settings import ImageSettings
 from cloud.serial_logs import SerialLogs
 from cloud.settings import CloudSettings
@@ -34,6 +35,8 @@ class Cloud:
     wake_importer: Callable[[], None] = field(default=_nobody_to_wake)
     #: None where nobody keeps what guests print
     serial_logs: SerialLogs | None = None
+    #: None where nobody lets viewers to consoles
+    console_desk: Desk | None = None
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ from cloud import (
     resizes,
     soft_deletes,
     states,
+    told,
 )
 from cloud.context import Cloud
 from cloud.states import Action, Effect, Presence
@@ -162,6 +163,7 @@ def conclude(db: Session, instance: Instance, row: jobs.Job, now: datetime) -> N
         image_copies.conclude(db, each, why=_failure(row), now=now)
         attachments.conclude(db, each, now=now)
         firewall.conclude(db, each, now=now)
+        told.conclude(db, each, now=now)
     if instance.state is not State.DELETED:
         resizes.conclude(db, instance, row, done=done, now=now)
         rebuilds.conclude(instance, row, done=done)

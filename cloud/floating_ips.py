@@ -3,10 +3,11 @@
 There is no NAT: a floating IP is carried by a port of its own, and associating it with a port of a server attaches the
 carrying port to that server as one more interface, by the jobs of cloud/interfaces.py and with all that they promise.
 
-The carrying port takes over the security groups of the port that is named, each time that it is attached.
+The carrying port takes over the security groups of the port that is named, each time that it is attached. To a server
+that another's floating IP is to come to, it comes when it has left that (cloud.floating_moves).
 
-Lock order: instance, job, quota usage, security groups, subnets by id, ports by id; a floating IP is held with the port
-that carries it.
+Lock order: instances by id, job, quota usage, security groups, subnets by id, ports by id; a floating IP is held with
+the port that carries it.
 """
 
 from __future__ import annotations
@@ -17,7 +18,19 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy.orm import Session
 
-from cloud import firewall_due, fixed_ips, instances, interfaces, networks, policy, ports, quotas, security_groups
+from cloud import (
+    addresses,
+    departures,
+    firewall_due,
+    fixed_ips,
+    instances,
+    interfaces,
+    networks,
+    policy,
+    ports,
+    quotas,
+    security_groups,
+)
 from cloud.addresses import Ip
 from cloud.context import Caller, Cloud
 from cloud.fixed_ips import FixedIp
@@ -50,6 +63,11 @@ class Target:
 
     port_id: str
     ip: Ip | None = None
+
+    @classmethod
+    def of(cls, port_id: str, ip: str | None) -> Target:
+        """Give the target whose address is a text."""
+        return cls(port_id, ipaddress.ip_address(ip) if ip is not None else None)
 
 
 @dataclass(frozen=True)
@@ -127,13 +145,13 @@ def page(
 def update(cloud: Cloud, caller: Caller, floating_id: str, change: FloatingChange) -> FloatingView:
     """Change what is said of a floating IP, and begin to associate or disassociate it.
 
-    Raises NotFound, Invalid, Busy, or Conflict (also while another server has it).
+    One that another server has leaves that first. Raises NotFound, Invalid, Busy or Conflict.
     """
     policy.require(caller, Operation.FLOATING_IP_WRITE)
     with cloud.sessions.begin() as db:
         known = visible(rows.get(db, floating_id), caller, floating_id)
         if not change.associates:
-            _hold(db, known)
+            hold(db, known)
         elif change.target is not None:
             _associate(db, cloud, caller, known, change.target)
         else:
@@ -219,8 +237,12 @@ def _insert(db: Session, cloud: Cloud, caller: Caller, spec: FloatingSpec, netwo
     subnets = network_rows.lock_subnets(db, [network.id])
     if not subnets:
         raise Invalid(f"floating_network_id: network {network.id} has no subnet")
+    if spec.subnet_id is not None and all(subnet.id != spec.subnet_id for subnet in subnets):
+        raise Invalid(f"subnet_id: network {network.id} has no subnet {spec.subnet_id}")
+    if spec.ip is not None and all(spec.ip not in addresses.cidr(subnet) for subnet in subnets):
+        raise Invalid(f"floating_ip_address: {spec.ip} is in no subnet of network {network.id}")
     port = ports.make(db, cloud, network, project_id=caller.project_id)
-    port.floating = True
+    port.floating, port.firewalled = True, True
     if spec.subnet_id is not None or spec.ip is not None:
         fixed_ips.assign(db, port, subnets, [FixedIp(spec.subnet_id, spec.ip)])
     else:
@@ -245,34 +267,72 @@ def _of_one_version(subnets: Sequence[Subnet]) -> Sequence[Subnet]:
 
 
 def _associate(db: Session, cloud: Cloud, caller: Caller, floating: FloatingIp, target: Target) -> None:
+    seen = _carrier(db, floating).instance_id
+    wanted = ports.visible(port_rows.get(db, target.port_id), caller, target.port_id).instance_id
+    if seen is not None and wanted not in (None, seen):
+        # two that change places hold both servers in the same order
+        for each in sorted({seen, str(wanted)}):
+            instances.unlocked(db, caller, each)
     instance = _instance(db, caller, target)
     having = _carrier(db, floating).instance_id
+    if having not in (seen, None):
+        raise Busy(f"floating IP {floating.id} has been associated with another server meanwhile")
     if having is None:
-        _take_over_groups(db, cloud, floating, target)
-        _attach(db, cloud, caller, floating, instance, target)
+        _come(db, cloud, caller, floating, instance, target)
+        floating.go_nowhere()
     elif having != instance.id:
-        raise Conflict(f"floating IP {floating.id} is associated with server {having}: disassociate it first")
+        _move(db, cloud, caller, floating, instance, target, having=having)
     elif _open_jobs(db, instance, floating.port_id):
         raise Busy(f"floating IP {floating.id} is being attached or detached")
     else:
-        _hold(db, floating)
+        hold(db, floating)
         _name(db, floating, target)
+
+
+def begin(db: Session, cloud: Cloud, caller: Caller, floating: FloatingIp, target: Target) -> None:
+    """Leave the jobs that attach a floating IP which no server has; raises NotFound, Invalid, Busy or Conflict."""
+    _come(db, cloud, caller, floating, _instance(db, caller, target), target)
+
+
+def _come(  # noqa: PLR0917  # who asks, and for what
+    db: Session, cloud: Cloud, caller: Caller, floating: FloatingIp, instance: Instance, target: Target
+) -> None:
+    _take_over_groups(db, cloud, floating, target)
+    _attach(db, cloud, caller, floating, instance, target)
+
+
+def _move(  # noqa: PLR0917  # who asks, and for what
+    db: Session, cloud: Cloud, caller: Caller, floating: FloatingIp, instance: Instance, target: Target, *, having: str
+) -> None:
+    """Begin to detach a floating IP from the server that has it, and keep where it is to go then. Both are held."""
+    _check_project(floating, instance)
+    interfaces.check_room(db, instance)
+    former = instances.unlocked(db, caller, having)
+    if not _detaching(db, former, floating.port_id):
+        interfaces.begin_detach(db, cloud, caller, former, _carrier(db, floating))
+    hold(db, floating)
+    floating.next_port_id, floating.next_fixed_ip = target.port_id, _fixed_ip(db, floating, target)
+    floating.next_request_id = caller.request_id
 
 
 def _attach(  # noqa: PLR0917  # who asks, and for what
     db: Session, cloud: Cloud, caller: Caller, floating: FloatingIp, instance: Instance, target: Target
 ) -> None:
-    if instance.project_id != floating.project_id:
-        raise Conflict(f"floating IP {floating.id} and server {instance.id} are of different projects")
+    _check_project(floating, instance)
     interfaces.begin_attach(db, cloud, caller, instance, Interface(port_id=floating.port_id, floating=True))
     _name(db, floating, target)
+
+
+def _check_project(floating: FloatingIp, instance: Instance) -> None:
+    if instance.project_id != floating.project_id:
+        raise Conflict(f"floating IP {floating.id} and server {instance.id} are of different projects")
 
 
 def _take_over_groups(db: Session, cloud: Cloud, floating: FloatingIp, target: Target) -> None:
     """Have the carrying port, which no server has, let through what the named one does."""
     group_ids = [group.id for group in _groups(db, cloud, floating.project_id, target)]
     firewall_due.touch_members(db, [floating.port_id], group_ids=group_ids, now=cloud.clock())
-    _hold(db, floating)  # it is held already, by the order of ids, unless it has gone
+    hold(db, floating)  # it is held already, by the order of ids, unless it has gone
     group_rows.leave_all(db, floating.port_id)
     group_rows.join(db, [floating.port_id], group_ids)
 
@@ -287,7 +347,12 @@ def _groups(db: Session, cloud: Cloud, project_id: str, target: Target | None) -
 
 
 def _name(db: Session, floating: FloatingIp, target: Target) -> None:
-    """Record the port that was named, and the address of it that is meant: of the floating IP's version, if any is."""
+    """Record the port that was named, and the address of it that is meant."""
+    floating.fixed_port_id, floating.fixed_ip = target.port_id, _fixed_ip(db, floating, target)
+
+
+def _fixed_ip(db: Session, floating: FloatingIp, target: Target) -> str:
+    """Choose the address of a port that is meant: of the floating IP's version, if any is. Raises Invalid."""
     having = port_rows.addresses_of(db, [target.port_id, floating.port_id])
     fixed = [address.ip for address in having.get(target.port_id, ())]
     if not fixed:
@@ -296,18 +361,15 @@ def _name(db: Session, floating: FloatingIp, target: Target) -> None:
         raise Invalid(f"fixed_ip_address: port {target.port_id} does not have {target.ip}")
     version = ipaddress.ip_address(having[floating.port_id][0].ip).version
     alike = [ip for ip in fixed if ipaddress.ip_address(ip).version == version]
-    floating.fixed_port_id = target.port_id
-    floating.fixed_ip = str(target.ip) if target.ip is not None else (alike or fixed)[0]
+    return str(target.ip) if target.ip is not None else (alike or fixed)[0]
 
 
 def _disassociate(db: Session, cloud: Cloud, caller: Caller, floating: FloatingIp) -> None:
     instance = _having(db, caller, floating)
-    if instance is None:
-        _hold(db, floating)
-        return
-    begun = _open_jobs(db, instance, floating.port_id)
-    if not any(job.action == Action.DETACH_INTERFACE for job in begun):
+    if instance is not None and not _detaching(db, instance, floating.port_id):
         interfaces.begin_detach(db, cloud, caller, instance, _carrier(db, floating))
+    hold(db, floating)
+    floating.go_nowhere()
 
 
 def _instance(db: Session, caller: Caller, target: Target) -> Instance:
@@ -345,7 +407,7 @@ def _carrier(db: Session, floating: FloatingIp) -> Port:
     return port
 
 
-def _hold(db: Session, floating: FloatingIp) -> Port:
+def hold(db: Session, floating: FloatingIp) -> Port:
     """Hold a floating IP by its carrying port, and read it again; raises NotFound if it has gone meanwhile."""
     port = port_rows.lock(db, floating.port_id)
     if port is None or rows.get_again(db, floating.id) is None:
@@ -355,6 +417,10 @@ def _hold(db: Session, floating: FloatingIp) -> Port:
 
 def _open_jobs(db: Session, instance: Instance, port_id: str) -> Sequence[jobs.Job]:
     return [job for job in jobs.open_of_instance(db, instance.id) if job.spec.get("port_id") == port_id]
+
+
+def _detaching(db: Session, instance: Instance, port_id: str) -> bool:
+    return any(job.action == Action.DETACH_INTERFACE for job in _open_jobs(db, instance, port_id))
 
 
 def _go_when_detached(db: Session, instance: Instance, port_id: str) -> bool:
@@ -372,10 +438,10 @@ def _remove(db: Session, cloud: Cloud, floating: FloatingIp) -> None:
     quotas.count_down(db, project_id=floating.project_id, resource=Resource.FLOATING_IPS)
     network_id = _carrier(db, floating).network_id
     subnets = {subnet.id: subnet for subnet in network_rows.lock_subnets(db, [network_id])}
-    port = _hold(db, floating)
+    port = hold(db, floating)
     if port.instance_id is not None:
         raise Busy(f"floating IP {floating.id} has been associated meanwhile")
-    ports.remove(db, port, subnets, cloud.clock())
+    departures.remove(db, port, subnets, cloud.clock())
 
 
 def _view(db: Session, floating_id: str) -> FloatingView:

@@ -15,6 +15,7 @@ from cloud import (
     affinity,
     attachments,
     capacity,
+    departures,
     flavors,
     guests,
     image_copies,
@@ -352,7 +353,7 @@ def finish(db: Session, instance: Instance, now: datetime) -> None:
     instance.deleted_at = now
     instance.updated_at = now
     quotas.release(db, instance)
-    ports.release(db, instance.id, now)
+    departures.release(db, instance.id, now)
     guests.forget(db, instance.id)
     tags.remove(db, instance.id)
 
@@ -487,7 +488,16 @@ def _insert(
     )
     db.add(instance)
     db.flush()
-    ports.attach(db, cloud, caller, instance=instance, interfaces=interfaces, groups=groups, announced=number > 1)
+    ports.attach(
+        db,
+        cloud,
+        caller,
+        instance=instance,
+        interfaces=interfaces,
+        groups=groups,
+        announced=number > 1,
+        groups_named=spec.security_groups is not None,
+    )
     installs = bool(backend.os) and backend.disk_template != "diskless" and image is not None and bool(image.file)
     guests.keep(db, cloud, instance, spec=spec.guest, public_key=public_key, installs=installs and flavor.disk > 0)
     if node is not None:

@@ -25,6 +25,7 @@ from cloud import (
     quotas,
     security_groups,
     states,
+    told,
 )
 from cloud.addresses import Ip
 from cloud.chains import Step
@@ -139,10 +140,7 @@ def delete_port(cloud: Cloud, caller: Caller, port_id: str) -> None:
 def begin_attach(db: Session, cloud: Cloud, caller: Caller, instance: Instance, wanted: Interface) -> Port:
     """Leave the jobs that attach a port to an instance, which is held; raises as `attach` does."""
     action = Action.ATTACH_INTERFACE
-    states.check(action, state=instance.state, task=instance.task, what=f"server {instance.id}")
-    known = port_rows.of_instance(db, instance.id)
-    if len(known) >= MOST:
-        raise Conflict(f"server {instance.id} has {MOST} interfaces, and no server may have more")
+    known = check_room(db, instance)
     first = known[-1].number + 1 if known else 0
     interface = _chosen(db, caller, wanted)
     groups: Sequence[SecurityGroup] = ()
@@ -150,7 +148,9 @@ def begin_attach(db: Session, cloud: Cloud, caller: Caller, instance: Instance, 
         amounts = {Resource.PORTS: 1}
         quotas.reserve(db, cloud.settings, project_id=instance.project_id, amounts=amounts)
         groups = security_groups.chosen(db, cloud, instance.project_id, None)
-    (port,) = ports.attach(db, cloud, caller, instance=instance, interfaces=[interface], groups=groups, first=first)
+    (port,) = ports.attach(
+        db, cloud, caller, instance=instance, interfaces=[interface], groups=groups, first=first, later=True
+    )
     db.flush()
     chains.begin(
         db,
@@ -162,6 +162,15 @@ def begin_attach(db: Session, cloud: Cloud, caller: Caller, instance: Instance, 
         caller=caller,
     )
     return port
+
+
+def check_room(db: Session, instance: Instance) -> Sequence[Port]:
+    """Give the ports of an instance that may have one more now; raises Busy or Conflict."""
+    states.check(Action.ATTACH_INTERFACE, state=instance.state, task=instance.task, what=f"server {instance.id}")
+    known = port_rows.of_instance(db, instance.id)
+    if len(known) >= MOST:
+        raise Conflict(f"server {instance.id} has {MOST} interfaces, and no server may have more")
+    return known
 
 
 def begin_detach(
@@ -259,6 +268,7 @@ def _attaching(db: Session, instance: Instance, port: Port) -> list[Step]:
     places = port_rows.places(db, [instance.id])[instance.id]
     (nic,) = nics.of([place for place in places if place.port.id == port.id])
     change = {"nics": [["add", -1, nic.body()]], "hotplug": _runs(instance), "port_id": port.id}
+    told.take_for_told(places, [port])
     tags = nic_tags.of_one(
         places,
         port.id,

@@ -17,7 +17,7 @@ from cloud.context import Caller, Cloud
 from cloud.policy import Operation
 from common import names
 from common.errors import Conflict, Invalid, NotFound
-from db import networks, ports, segments
+from db import networks, ports, segments, told_due
 from db.networks import POOLED, Filter, Kind, Network, Subnet
 from db.quotas import Resource
 from db.sorting import Order
@@ -40,6 +40,8 @@ class NetworkSpec:
     #: the bridge of a flat one, or the routing table of a routed one
     link: str | None = None
     mtu: int = MTU
+    #: its new ports are, unless it is said otherwise of one
+    firewalled: bool = True
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,9 @@ class NetworkChange:
     external: bool | None = None
     is_default: bool | None = None
     enabled: bool | None = None
+    mtu: int | None = None
+    #: of ports that are made from now on
+    firewalled: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -103,17 +108,26 @@ def page(
 
 
 def update(cloud: Cloud, caller: Caller, network_id: str, change: NetworkChange) -> NetworkView:
-    """Change what can be changed under the servers that are in it; raises NotFound, Forbidden or Conflict."""
+    """Change what can be changed under the servers that are in it; raises NotFound or Forbidden.
+
+    Another MTU reaches the nodes in the background, and guests when they ask next.
+    """
     policy.require(caller, Operation.NETWORK_WRITE)
     if change.shared is not None or change.external is not None or change.is_default is not None:
         policy.require(caller, Operation.NETWORK_WRITE_ALL)
     with cloud.sessions.begin() as db:
         network = writable(networks.lock(db, network_id), caller, network_id)
+        before = network.mtu
         for key, value in vars(change).items():
             if value is not None:
                 setattr(network, key, value)
-        network.updated_at = cloud.clock()
-        return NetworkView(network, networks.subnets_of(db, [network_id]).get(network_id, ()))
+        network.updated_at = now = cloud.clock()
+        if network.mtu != before:
+            db.flush()
+            told_due.mark_network(db, network_id, now)
+        view = NetworkView(network, networks.subnets_of(db, [network_id]).get(network_id, ()))
+    cloud.wake()
+    return view
 
 
 def delete(cloud: Cloud, caller: Caller, network_id: str) -> None:
@@ -188,6 +202,7 @@ def _insert(db: Session, cloud: Cloud, caller: Caller, spec: NetworkSpec) -> Net
         link=segment.link if segment is not None else spec.link,
         mac_prefix=segment.mac_prefix if segment is not None else None,
         mtu=spec.mtu,
+        firewalled=spec.firewalled,
         created_at=now,
         updated_at=now,
     )

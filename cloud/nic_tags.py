@@ -1,12 +1,14 @@
 """What nodes are to know of an instance's ports, as Ganeti's tags: its network script is told these and little more.
 
-A tag is `syros:host:<name>`, or `syros:<NIC's name>:<key>:<value>`. Ganeti allows 128 characters, letters, digits and
-`.+*/:@-_` (ganeti.objects.TaggableObject); the longest value here is an IPv4 route of 34.
-`ganeti_hooks/kvm_network.py` reads them; both are described in docs/dhcp.md.
+A tag is `syros:host:<name>`, or `syros:<NIC's name>:<key>:<value>`. What has changed since the NIC came is told as a
+whole, as values of the key `told`: `<generation>:<key>:<value>`, where the highest generation counts. Ganeti allows 128
+characters, letters, digits and `.+*/:@-_` (ganeti.objects.TaggableObject); the longest value here is an IPv4
+route of 34. `ganeti_hooks/nic.py` reads them; all is described in docs/networks.md.
 """
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
 import urllib.parse
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -16,6 +18,11 @@ from cloud.ways_out import Way
 from db.networks import Ipv6Mode, Subnet
 from db.ports import Place
 
+#: a key of what a tag says of a NIC, and the value
+Fact = tuple[str, str]
+
+#: the key of what has changed since the NIC came
+TOLD = "told"
 _PREFIX = "syros"
 _MTU = 1500
 #: what is left of a tag
@@ -24,23 +31,42 @@ _LONGEST_HOST = 117
 _LONGEST_CALL = 7000
 
 
-def of(
-    places: Sequence[Place], *, hostname: str, firewalls: Mapping[str, Sequence[str]], later: str | None = None
-) -> tuple[str, ...]:
-    """Give the tags of an instance with these ports, one of which may come later; none for one that has no port.
+def of(places: Sequence[Place], *, hostname: str, firewalls: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+    """Give the tags of an instance with these ports; none for one that has no port.
 
     `firewalls` are values of `fw`, by port: see cloud.firewall_tags.
     """
     if not places:
         return ()
-    # of a subnet that is silent the guest is told no gateway, so another's is its way out
-    ways = ways_out.of([place for place in places if place.subnet is not None and place.subnet.dhcp], later=later)
     found = [f"{_PREFIX}:host:{hostname[:_LONGEST_HOST].rstrip('-.')}"]
-    for place in places:
-        name = nics.name_of(place.port.id)
-        found += [f"{_PREFIX}:{name}:{key}:{value}" for key, value in _facts(place, ways)]
-        found += [tag(place.port.id, firewall_tags.KEY, value) for value in firewalls.get(place.port.id, ())]
+    generations = {place.port.id: place.port.told_generation for place in places}
+    for port_id, own in facts(places).items():
+        found += [prefix(port_id) + value for value in values(own, generation=generations[port_id])]
+        found += [tag(port_id, firewall_tags.KEY, value) for value in firewalls.get(port_id, ())]
     return tuple(dict.fromkeys(found))
+
+
+def facts(places: Sequence[Place]) -> Mapping[str, Sequence[Fact]]:
+    """Give what nodes are to know of an instance's ports beside their firewalls, by port."""
+    # of a subnet that is silent the guest is told no gateway, so another's is its way out
+    ways = ways_out.as_they_came(place for place in places if place.subnet is not None and place.subnet.dhcp)
+    found: dict[str, dict[Fact, None]] = {}
+    for place in places:
+        found.setdefault(place.port.id, {}).update(dict.fromkeys(_facts(place, ways)))
+    return {port_id: tuple(own) for port_id, own in found.items()}
+
+
+def values(facts: Sequence[Fact], *, generation: int) -> list[str]:
+    """Give what the tags of a port say of it after their prefix: the first generation as it is, others as a whole."""
+    plain = [f"{key}:{value}" for key, value in facts]
+    if not generation:
+        return plain
+    return [f"{TOLD}:{generation}:{value}" for value in ("on", *plain)]
+
+
+def digest(facts: Sequence[Fact]) -> str:
+    """Give what is the same for the same facts, and for no others."""
+    return hashlib.sha256("\n".join(values(facts, generation=0)).encode()).hexdigest()
 
 
 def tag(port_id: str, key: str, value: str) -> str:
@@ -72,15 +98,18 @@ def of_one(
 ) -> tuple[str, ...]:
     """Give the tags that an instance with these ports has because of one of them."""
     only = all(place.port.id == port_id for place in places)
-    whole = of(places, hostname=hostname, firewalls=firewalls, later=port_id)
+    whole = of(places, hostname=hostname, firewalls=firewalls)
     return tuple(each for each in whole if only or each.startswith(prefix(port_id)))
 
 
-def _facts(place: Place, ways: Collection[Way]) -> Iterator[tuple[str, str]]:
+def _facts(place: Place, ways: Collection[Way]) -> Iterator[Fact]:
     if place.network.mtu != _MTU:
         yield "mtu", str(place.network.mtu)
     if place.network.mac_prefix is not None:
         yield "macs", place.network.mac_prefix
+    for pair in place.port.allowed_pairs:
+        # a MAC without colons, or there would be no room for the longest prefix
+        yield "pair", f"{pair['mac'].replace(':', '')}@{pair['ip']}" if "mac" in pair else pair["ip"]
     if place.address is None or place.subnet is None:
         return
     subnet = place.subnet
@@ -94,7 +123,7 @@ def _facts(place: Place, ways: Collection[Way]) -> Iterator[tuple[str, str]]:
     yield from _told(subnet, version, leads_out=(place.port.id, subnet.id) in ways)
 
 
-def _told(subnet: Subnet, version: int, *, leads_out: bool) -> Iterator[tuple[str, str]]:
+def _told(subnet: Subnet, version: int, *, leads_out: bool) -> Iterator[Fact]:
     if subnet.gateway is not None and leads_out:
         yield f"gw{version}", subnet.gateway
     for server in subnet.nameservers:

@@ -25,6 +25,9 @@ class Operation(StrEnum):
     SERVER_READ_PLACEMENT = "server:read_placement"
     SERVER_RESET = "server:reset"
     SERVER_IGNORE_LOCK = "server:ignore_lock"
+    CONSOLE_OPEN = "console:open"
+    CONSOLE_LINK_READ = "console_link:read"
+    CONSOLE_LINK_WRITE = "console_link:write"
     KEYPAIR_READ = "keypair:read"
     KEYPAIR_WRITE = "keypair:write"
     SERVER_MIGRATE = "server:migrate"
@@ -80,6 +83,11 @@ RULES: Mapping[Operation, Rule] = {
     Operation.SERVER_READ_PLACEMENT: Rule(Role.ADMIN, "see and filter by where a server runs and whose it is"),
     Operation.SERVER_RESET: Rule(Role.ADMIN, "set what is recorded of a server's state"),
     Operation.SERVER_IGNORE_LOCK: Rule(Role.ADMIN, "act on a server although it is locked"),
+    Operation.CONSOLE_OPEN: Rule(Role.MEMBER, "see and type at the consoles of the project's servers"),
+    Operation.CONSOLE_LINK_READ: Rule(Role.READER, "list the links by which the project's screens may be watched"),
+    Operation.CONSOLE_LINK_WRITE: Rule(
+        Role.MEMBER, "make and revoke links by which the project's screens may be watched"
+    ),
     Operation.KEYPAIR_READ: Rule(Role.READER, "look at one's own keypairs"),
     Operation.KEYPAIR_WRITE: Rule(Role.MEMBER, "make, import and delete keypairs of one's own"),
     Operation.SERVER_MIGRATE: Rule(Role.ADMIN, "move a server to another node"),
@@ -146,6 +154,11 @@ def implied(roles: Collection[Role]) -> frozenset[Role]:
 def allows(roles: Collection[Role], operation: Operation) -> bool:
     """Tell whether one of the roles is enough."""
     return RULES[operation].least in implied(roles)
+
+
+def roles_for(operation: Operation) -> frozenset[Role]:
+    """Give the roles of which any one is enough."""
+    return frozenset(role for role in Role if allows((role,), operation))
 
 
 def require(caller: Caller, operation: Operation) -> None:

@@ -14,14 +14,15 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from cloud import addresses, firewall_due, fixed_ips, networks, policy, quotas, security_groups
+from cloud import departures, firewall_due, fixed_ips, networks, policy, port_security, quotas, security_groups
 from cloud.addresses import Ip
 from cloud.context import Caller, Cloud
 from cloud.fixed_ips import FixedIp
 from cloud.policy import Operation
+from cloud.port_security import AllowedPair
 from common import names
 from common.errors import Conflict, Invalid, NotFound
-from db import address_history, floating_ips, ports
+from db import address_history, ports
 from db import networks as network_rows
 from db import security_groups as group_rows
 from db.instances import Instance
@@ -38,7 +39,7 @@ _MAC_TRIES = 20
 class PortSpec:
     """A new port. Without fixed addresses it gets one of each IP version that its network has.
 
-    Without groups it is in the project's default one.
+    Without groups it is in the project's default one. Without a word it is firewalled if its network's ports are.
     """
 
     network_id: str
@@ -49,7 +50,8 @@ class PortSpec:
     fixed_ips: tuple[FixedIp, ...] | None = None
     #: ids of security groups
     groups: tuple[str, ...] | None = None
-    firewalled: bool = True
+    firewalled: bool | None = None
+    pairs: tuple[AllowedPair, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,8 @@ class PortChange:
     firewalled: bool | None = None
     #: all that it is to have from now on
     fixed_ips: tuple[FixedIp, ...] | None = None
+    #: all that it may send from besides, from now on
+    pairs: tuple[AllowedPair, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -100,15 +104,14 @@ class Interfaces:
 def create(cloud: Cloud, caller: Caller, specs: Sequence[PortSpec]) -> Sequence[PortView]:
     """Make ports, all or none; raises NotFound, Invalid, QuotaExceeded, Conflict (also when no address is left)."""
     policy.require(caller, Operation.PORT_WRITE)
-    for spec in specs:
-        if spec.groups and not spec.firewalled:
-            raise Invalid("security_groups: a port without port_security_enabled has none")
     with cloud.sessions.begin() as db:
         amounts = {Resource.PORTS: len(specs)}
         quotas.reserve(db, cloud.settings, project_id=caller.project_id, amounts=amounts)
-        groups = [_groups(db, cloud, caller, spec) for spec in specs]
         found = {spec.network_id: networks.usable(db, caller, spec.network_id) for spec in specs}
+        groups = [_groups(db, cloud, caller, spec, found[spec.network_id]) for spec in specs]
         subnets = network_rows.lock_subnets(db, list(found))
+        for network_id in sorted({spec.network_id for spec in specs if spec.pairs}):
+            port_security.touch(db, network_id, None, groups=(), now=cloud.clock())
         made = [
             _create(db, cloud, caller, spec, network=found[spec.network_id], subnets=subnets, groups=its)
             for spec, its in zip(specs, groups, strict=True)
@@ -155,7 +158,9 @@ def update(cloud: Cloud, caller: Caller, port_id: str, change: PortChange) -> Po
             groups = security_groups.chosen(db, cloud, known.project_id, change.groups)
         subnets = network_rows.lock_subnets(db, [known.network_id]) if change.fixed_ips is not None else ()
         now = cloud.clock()
-        if groups is not None or change.firewalled is not None:
+        if change.pairs is not None:
+            port_security.touch(db, known.network_id, port_id, groups=groups or (), now=now)
+        elif groups is not None or change.firewalled is not None:
             coming = [group.id for group in groups or ()]
             firewall_due.touch_members(db, [port_id], group_ids=coming, now=now)
         port = visible(ports.lock(db, port_id), caller, port_id)
@@ -166,8 +171,12 @@ def update(cloud: Cloud, caller: Caller, port_id: str, change: PortChange) -> Po
         port.updated_at = now
         if change.fixed_ips is not None:
             _readdress(db, port, subnets, change.fixed_ips, now=now)
-        _change_firewall(db, caller, port, firewalled=change.firewalled, groups=groups, now=now)
-        return view(db, port)
+        port_security.change(db, caller, port, change.firewalled, groups, now)
+        if change.pairs is not None:
+            port_security.allow(db, caller, port, change.pairs, now)
+        found = view(db, port)
+    cloud.wake()
+    return found
 
 
 def delete(cloud: Cloud, caller: Caller, port_id: str) -> None:
@@ -182,7 +191,7 @@ def delete(cloud: Cloud, caller: Caller, port_id: str) -> None:
         if port.instance_id is not None:
             raise Conflict(f"port {port_id} is an interface of server {port.instance_id}")
         check_carries_none(port)
-        remove(db, port, subnets, cloud.clock())
+        departures.remove(db, port, subnets, cloud.clock())
 
 
 def check_carries_none(port: Port) -> None:
@@ -241,12 +250,15 @@ def attach(
     interfaces: Sequence[Interface],
     groups: Sequence[SecurityGroup],
     first: int = 0,
+    later: bool = False,
     announced: bool = False,
+    groups_named: bool = False,
 ) -> list[Port]:
     """Give an instance ports, in order; raises Invalid or Conflict. Holds the networks' subnets.
 
     Ports that are made here are in the groups, and have been counted. `first` is the number of the first: those that
-    the instance has already come before it. `announced` says that this transaction has made some like these already.
+    the instance has already come before it; `later` says that it was there before them. `announced` says that this
+    transaction has made some like these already. Groups that were `groups_named` are not for ports without a firewall.
     """
     known = {each.port_id: _free_port(db, caller, each) for each in interfaces if each.port_id is not None}
     if len(known) < sum(each.port_id is not None for each in interfaces):
@@ -265,65 +277,25 @@ def attach(
         if each.port_id is not None:
             port = _take(db, caller, each.port_id)
             port.instance_id, port.number, port.updated_at = instance.id, number, cloud.clock()
-            port.firewall_due_at = None
+            port.later = later
+            port.firewall_due_at = port.told_due_at = None
         else:
             network = found[each.network_id or ""]
             port = make(db, cloud, network, project_id=instance.project_id, instance=instance, number=number)
+            port.later = later
             fixed = (FixedIp(ip=each.ip),) if each.ip is not None else None
             fixed_ips.assign(db, port, [subnet for subnet in subnets if subnet.network_id == network.id], fixed)
             _check_routed(db, network, port)
-            new.append(port.id)
+            if port.firewalled:
+                new.append(port.id)
+            elif groups_named and groups:
+                raise Invalid(f"security_groups: network {network.id} has ports without port_security_enabled")
         made.append(port)
     group_rows.join(db, new, group_ids)
     now = cloud.clock()
     address_history.end(db, [port_id for port_id in known if port_id is not None], now)
     address_history.begin(db, [port.id for port in made], now)
     return made
-
-
-def release(db: Session, instance_id: str, now: datetime) -> None:
-    """Let go of the ports of an instance that is gone: those made for it go with it, others wait for another."""
-    having: dict[Port, list[Address]] = {}
-    for place in ports.places(db, [instance_id]).get(instance_id, ()):
-        having.setdefault(place.port, []).extend([place.address] if place.address is not None else [])
-    if not having:
-        return
-    owned = {port: found for port, found in having.items() if port.owned}
-    if owned:
-        project_id = next(iter(owned)).project_id
-        quotas.count_down(db, project_id=project_id, resource=Resource.PORTS, amount=len(owned))
-    subnets = _by_id(network_rows.lock_subnets(db, sorted({port.network_id for port in owned})))
-    firewall_due.touch_members(db, [port.id for port in having], now=now)
-    _free(db, [port for port in having if not port.owned], now)
-    _remove(db, owned, subnets, now)
-
-
-def let_go(db: Session, port_id: str, *, instance_id: str, now: datetime, removed: bool = False) -> None:
-    """Take a port from the instance that has it, whose row is held; doing it twice changes nothing.
-
-    One that was made for the instance is gone then, and any that is to be `removed`; others wait for another instance.
-    """
-    known = ports.get_anew(db, port_id)
-    if known is None or known.instance_id != instance_id:
-        return
-    if known.owned or removed:
-        counted = Resource.FLOATING_IPS if known.floating else Resource.PORTS
-        quotas.count_down(db, project_id=known.project_id, resource=counted)
-    subnets = _by_id(network_rows.lock_subnets(db, [known.network_id]))
-    firewall_due.touch_members(db, [port_id], now=now)
-    if known.owned or removed:
-        remove(db, known, subnets, now)
-    else:
-        _free(db, [known], now)
-
-
-def remove(db: Session, port: Port, subnets: Mapping[str, Subnet], now: datetime) -> None:
-    """Remove a held port, whose subnets are held, with the floating IP that it may carry; it is counted no more."""
-    carried = floating_ips.carried_by(db, port.id) if port.floating else None
-    if carried is not None:
-        db.delete(carried)
-        db.flush()
-    _remove(db, {port: ports.addresses_of(db, [port.id]).get(port.id, ())}, subnets, now)
 
 
 def make(
@@ -348,6 +320,8 @@ def make(
         instance_id=instance.id if instance is not None else None,
         number=number,
         owned=instance is not None,
+        firewalled=network.firewalled,
+        allowed_pairs=[],
         created_at=now,
         updated_at=now,
     )
@@ -366,10 +340,12 @@ def _create(
     subnets: Sequence[Subnet],
     groups: Sequence[SecurityGroup],
 ) -> PortView:
-    if not spec.firewalled:
-        _check_may_open(caller, network)
+    if spec.firewalled is not None and spec.firewalled is not network.firewalled:
+        port_security.may_decide(caller, network)
     port = make(db, cloud, network, project_id=caller.project_id, mac=spec.mac, name=spec.name)
-    port.description, port.enabled, port.firewalled = spec.description, spec.enabled, spec.firewalled
+    port.description, port.enabled = spec.description, spec.enabled
+    port.firewalled = _is_firewalled(spec, network)
+    port_security.allow(db, caller, port, spec.pairs, cloud.clock())
     own = [subnet for subnet in subnets if subnet.network_id == network.id]
     addresses = fixed_ips.assign(db, port, own, spec.fixed_ips)
     _check_routed(db, network, port)
@@ -390,43 +366,16 @@ def _readdress(db: Session, port: Port, subnets: Sequence[Subnet], wanted: Seque
     address_history.begin(db, [port.id], now)
 
 
-def _groups(db: Session, cloud: Cloud, caller: Caller, spec: PortSpec) -> Sequence[SecurityGroup]:
-    return security_groups.chosen(db, cloud, caller.project_id, spec.groups) if spec.firewalled else ()
-
-
-def _change_firewall(
-    db: Session,
-    caller: Caller,
-    port: Port,
-    *,
-    firewalled: bool | None,
-    groups: Sequence[SecurityGroup] | None,
-    now: datetime,
-) -> None:
-    """Change what a held port lets through; None leaves a thing as it is."""
-    if firewalled is not None and firewalled is not port.firewalled:
-        _check_may_open(caller, network_rows.get(db, port.network_id))
-        if not firewalled and groups is None and group_rows.groups_of(db, [port.id]):
-            raise Conflict(f"port {port.id} has security groups; take it out of them in the same request")
-        port.firewalled = firewalled
-    elif groups is None:
-        return
-    if groups and not port.firewalled:
+def _groups(db: Session, cloud: Cloud, caller: Caller, spec: PortSpec, network: Network) -> Sequence[SecurityGroup]:
+    if _is_firewalled(spec, network):
+        return security_groups.chosen(db, cloud, caller.project_id, spec.groups)
+    if spec.groups:
         raise Invalid("security_groups: a port without port_security_enabled has none")
-    if groups is not None:
-        group_rows.leave_all(db, port.id)
-        group_rows.join(db, [port.id], [group.id for group in groups])
-    firewall_due.touch_ports(db, [port.id], now)
+    return ()
 
 
-def _check_may_open(caller: Caller, network: Network | None) -> None:
-    """Raise Forbidden for a caller who may not say whether a network's ports are firewalled."""
-    if network is None or network.project_id is None or network.project_id != caller.project_id:
-        policy.require(caller, Operation.NETWORK_WRITE_ALL)
-
-
-def _loosen(port: Port, now: datetime) -> None:
-    port.instance_id, port.number, port.updated_at, port.firewall_due_at = None, 0, now, None
+def _is_firewalled(spec: PortSpec, network: Network) -> bool:
+    return network.firewalled if spec.firewalled is None else spec.firewalled
 
 
 def _check_routed(db: Session, network: Network, port: Port) -> None:
@@ -458,31 +407,6 @@ def _take(db: Session, caller: Caller, port_id: str) -> Port:
     if port.instance_id is not None:
         raise Conflict(f"networks: port {port_id} is an interface of a server already")
     return port
-
-
-def _free(db: Session, held: Sequence[Port], now: datetime) -> None:
-    """Have ports wait for another instance; what they carry is associated no more."""
-    if not held:
-        return
-    for port in held:
-        _loosen(port, now)
-    db.flush()
-    if any(port.floating for port in held):
-        floating_ips.dissociate(db, [port.id for port in held])
-    address_history.end(db, [port.id for port in held], now)
-    address_history.begin(db, [port.id for port in held], now)
-
-
-def _remove(db: Session, gone: Mapping[Port, Sequence[Address]], subnets: Mapping[str, Subnet], now: datetime) -> None:
-    """Remove ports with their addresses, whose subnets are held."""
-    for port, having in gone.items():
-        # the addresses' rows go with it
-        db.delete(port)
-        db.flush()
-        for address in having:
-            db.expunge(address)
-        addresses.free(db, subnets, having)
-    address_history.end(db, [port.id for port in gone], now)
 
 
 def _mac(db: Session, cloud: Cloud, network: Network, wanted: str | None) -> str:

@@ -14,10 +14,13 @@ from enum import StrEnum
 
 from sqlalchemy.orm import Session
 
-from cloud import looks, nic_drift, nics, quotas
+from cloud import looks, network_drift, nic_drift, nics, quotas
 from cloud.clients import Clients
 from cloud.context import Cloud
 from cloud.looks import Sight
+from cloud.network_drift import Picture
+from cloud.nic_drift import Inside
+from cloud.nics import Named
 from common import names
 from db import backends, jobs, strangers
 from db import instances as instance_rows
@@ -59,7 +62,7 @@ class Kind(StrEnum):
 class Finding:
     """One difference."""
 
-    kind: Kind | nic_drift.Kind
+    kind: Kind | nic_drift.Kind | network_drift.Kind
     backend: str
     #: Ganeti's name, or a project id for quotas
     subject: str
@@ -86,8 +89,12 @@ class Known:
     #: a failed create left it, and it is to be removed
     remains: bool
     updated_at: datetime
-    #: its ports, as Ganeti is to have them
+    #: its ports, as Ganeti is to have them without objects of networks
     nics: tuple[NicSpec, ...] = ()
+    #: its ports, as Ganeti is to have them in what there is of such objects
+    inside: tuple[NicSpec, ...] = ()
+    #: that it has ports in
+    networks: tuple[str, ...] = ()
 
 
 def reconcile(
@@ -101,12 +108,16 @@ def reconcile(
 ) -> list[Finding]:
     """Compare one backend, and repair what can be; raises RapiError if it can't be asked.
 
-    `repair_nics` has the NICs in Ganeti follow the ports, too, which guests may notice: that is for an operator to ask.
+    `repair_nics` has the NICs and networks in Ganeti follow the database, too, which guests may notice: that is for an
+    operator to ask.
     """
     with cloud.sessions.read() as db:
-        known = list(_known(db, backend))
+        objects = network_drift.known(db, backend)
+        known = list(_known(db, backend, {each.network_id: each for each in objects}))
     asked_at = cloud.clock()
-    sights = {sight.name: sight for sight in map(looks.parse, clients.of(backend).get_instances(bulk=True))}
+    client = clients.of(backend)
+    picture = network_drift.look(client, backend, objects)
+    sights = {sight.name: sight for sight in map(looks.parse, client.get_instances(bulk=True))}
     with cloud.sessions.read() as db:
         # asked again, after Ganeti: what was created meanwhile is no stranger
         recorded = instance_rows.recorded_among(db, backend.id, sorted(sights.keys() - {row.name for row in known}))
@@ -118,7 +129,8 @@ def reconcile(
         findings.append(
             Finding(finding.kind, finding.backend, finding.subject, finding.recorded, finding.seen, repaired=done)
         )
-    findings += _nic_findings(cloud, backend, known, sights, repair=repair_nics)
+    findings += _network_findings(cloud, backend, known, picture, repair=repair_nics)
+    findings += _nic_findings(cloud, backend, known, sights, picture=picture, repair=repair_nics)
     _remember_strangers(cloud, backend, findings, sights)
     if findings:
         log.warning("reconcile.findings", extra={"backend": backend.name, "findings": len(findings)})
@@ -184,8 +196,34 @@ def _repair(
         return looks.believe(db, instance, sight, now) or noted
 
 
+def _network_findings(
+    cloud: Cloud, backend: Backend, known: Sequence[Known], picture: Picture, *, repair: bool
+) -> list[Finding]:
+    """Compare Ganeti's networks, those among them that are ours."""
+    if picture.shown is None:
+        return []
+    used = {network_id for row in known if _is_calm(row) for network_id in row.networks}
+    with cloud.sessions.read() as db:
+        # asked again, after Ganeti: what was made meanwhile is no stray
+        since = network_drift.recorded_now(db, backend)
+        lacking = network_drift.unrecorded(db, backend, used)
+    found = []
+    for each in network_drift.compare(picture, backend.prefix, used=lacking, since=since):
+        done = repair and network_drift.repair(cloud, backend, each, picture)
+        found.append(Finding(each.kind, backend.name, each.name, each.recorded, each.seen, repaired=done))
+    if any(finding.repaired for finding in found):
+        cloud.wake()
+    return found
+
+
 def _nic_findings(
-    cloud: Cloud, backend: Backend, known: Sequence[Known], sights: Mapping[str, Sight], *, repair: bool
+    cloud: Cloud,
+    backend: Backend,
+    known: Sequence[Known],
+    sights: Mapping[str, Sight],
+    *,
+    picture: Picture,
+    repair: bool,
 ) -> list[Finding]:
     """Compare the NICs of instances that are as they should be; what is under way is left alone."""
     calm = [row for row in known if _is_calm(row) and row.name in sights]
@@ -194,9 +232,17 @@ def _nic_findings(
     with cloud.sessions.read() as db:
         # asked again, after Ganeti: what was made meanwhile is nobody's remains
         there = port_rows.known_among(db, sorted(named - wanted)) | wanted
+    settled = picture.settled if backend.network_objects else frozenset()
+    prefixed = frozenset(name for name, shown in (picture.shown or {}).items() if shown.get("mac_prefix"))
     found = []
     for row in calm:
-        drifts = list(nic_drift.compare(row.nics, sights[row.name].nics, ports=there))
+        inside = Inside(
+            nics=row.inside,
+            settled=settled,
+            prefixed=prefixed,
+            running=row.state is not State.STOPPED,
+        )
+        drifts = list(nic_drift.compare(row.nics, sights[row.name].nics, ports=there, inside=inside))
         done = bool(drifts) and repair and _repair_nics(cloud, row, drifts)
         found += [
             Finding(
@@ -272,12 +318,15 @@ def _remember_strangers(
             )
 
 
-def _known(db: Session, backend: Backend) -> Iterator[Known]:
+def _known(db: Session, backend: Backend, objects: Mapping[str, network_drift.Object]) -> Iterator[Known]:
+    named = {key: Named(each.name, each.subnet) for key, each in objects.items()}
     busy = jobs.instances_with_open(db, backend.id)
     after = ""
     while page := instance_rows.of_backend(db, backend.id, after=after, limit=_PAGE):
         places = port_rows.places(db, [row.id for row in page])
         for row in page:
+            own = places.get(row.id, ())
+            bare = nics.of(own)
             yield Known(
                 id=row.id,
                 name=row.ganeti_name,
@@ -291,7 +340,9 @@ def _known(db: Session, backend: Backend) -> Iterator[Known]:
                 moving=row.task not in AT_REST or row.id in busy,
                 remains=looks.is_remains(row),
                 updated_at=row.updated_at,
-                nics=nics.of(places.get(row.id, ())),
+                nics=bare,
+                inside=nics.of(own, named) if named else bare,
+                networks=tuple({place.network.id for place in own}),
             )
         after = page[-1].id
         db.expunge_all()

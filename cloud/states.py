@@ -42,10 +42,12 @@ class Action(StrEnum):
     CLEANUP = "cleanup"
     #: our own: tell nodes what security groups let through
     FIREWALL = "firewall"
+    #: our own: tell nodes what guests are to be told from now on
+    TELL = "tell"
 
 
 #: what nobody has asked for in so many words
-OWN_ACTIONS = (Action.CLEANUP, Action.FIREWALL)
+OWN_ACTIONS = (Action.CLEANUP, Action.FIREWALL, Action.TELL)
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,7 @@ RULES: dict[Action, Rule] = {
     Action.DELETE: Rule(Opcode.REMOVE, Task.DELETING, _ANY, overlaps=True),
     Action.CLEANUP: Rule(Opcode.REMOVE, None, frozenset({State.ERROR}), overlaps=True),
     Action.FIREWALL: Rule(Opcode.SET_PARAMS, None, _SEEN, overlaps=True),
+    Action.TELL: Rule(Opcode.SET_PARAMS, None, _SEEN, overlaps=True),
 }
 
 

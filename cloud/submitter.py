@@ -15,7 +15,21 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from cloud import calls, events, firewall, guests, image_copies, instances, nic_tags, nics, quotas
+from cloud import (
+    calls,
+    events,
+    firewall,
+    floating_moves,
+    guests,
+    image_copies,
+    instances,
+    network_keeper,
+    network_objects,
+    nic_tags,
+    nics,
+    quotas,
+    told,
+)
 from cloud.clients import Clients
 from cloud.context import Cloud
 from cloud.states import Action
@@ -35,6 +49,8 @@ log = logging.getLogger(__name__)
 _BATCH = 8
 _PAUSE_UNREACHABLE = timedelta(seconds=3)
 _PAUSE_REFUSED = timedelta(seconds=5)
+#: until a job is looked at again whose networks Ganeti is still to be given
+_PAUSE_NETWORKS = timedelta(seconds=0.5)
 
 
 @dataclass(frozen=True)
@@ -90,17 +106,19 @@ class Submitter:
                 self._busy[backend.id] = self._pool.submit(self._serve, backend)
 
     def _plan(self) -> None:
-        try:
-            firewall.plan(self._cloud)
-        except Exception:  # what users have asked for does not wait for this
-            log.exception("firewall.failed")
+        plans = {"floating": floating_moves.plan, "firewall": firewall.plan, "told": told.plan}
+        for name, plan in plans.items():
+            try:
+                plan(self._cloud)
+            except Exception:  # what users have asked for does not wait for this
+                log.exception("plan.failed", extra={"of": name})
 
     def serve(self, backend: Backend) -> int:
         """Send one batch of a backend's jobs; give the number that was claimed. Raises RapiError."""
         send_until = self._cloud.clock() + timedelta(seconds=self._cloud.settings.submit_lease / 2)
-        orders = self._claim(backend)
+        orders, waiting = self._claim(backend)
         if not orders:
-            return 0
+            return waiting
         client = self._clients.of(backend)
         try:
             known = self._known_jobs(client, backend, orders) if any(order.attempts > 1 for order in orders) else {}
@@ -114,12 +132,13 @@ class Submitter:
                 break
             with logs.bind(order.request_id):
                 self._send(client, backend, order, known)
-        return len(orders)
+        return len(orders) + waiting
 
     def _serve(self, backend: Backend) -> None:
         try:
             while not self._stopping.is_set():
                 self._again.discard(backend.id)
+                self._keep(backend)
                 if self.serve(backend) == 0 and backend.id not in self._again:
                     return
         except RapiError as err:
@@ -127,30 +146,58 @@ class Submitter:
         except Exception:
             log.exception("submit.failed", extra={"backend": backend.name})
 
-    def _claim(self, backend: Backend) -> list[calls.Order]:
+    def _keep(self, backend: Backend) -> None:
+        try:
+            network_keeper.keep(self._cloud, self._clients.of(backend), backend, by=self._name)
+        except RapiError:
+            raise
+        except Exception:  # whoever has no part in a network does not wait for it
+            log.exception("networks.failed", extra={"backend": backend.name})
+
+    def _claim(self, backend: Backend) -> tuple[list[calls.Order], int]:
+        """Take jobs to send; give the number, too, that have to wait for their networks."""
         now = self._cloud.clock()
         until = now + timedelta(seconds=self._cloud.settings.submit_lease)
         with self._cloud.sessions.begin() as db:
             row = backends.lock(db, backend.id)
             if row is None or row.offline:
-                return []
+                return [], 0
             free = row.max_jobs - jobs.in_flight(db, backend.id)
             claimed = jobs.claim(
                 db, backend_id=backend.id, by=self._name, now=now, until=until, fresh=max(0, min(free, _BATCH))
             )
             orders = []
-            created = [job.instance_id for job in claimed if job.opcode == Opcode.CREATE]
-            places = ports.places(db, created) if created else {}
-            firewalls = _firewalls(db, claimed, places, now)
+            waiting = 0
+            plugging = [job for job in claimed if calls.plugs(job.opcode, job.action)]
+            creating = [job.instance_id for job in claimed if job.opcode == Opcode.CREATE]
+            held = ports.lock_of_instances(db, creating) if creating else ()
+            # what changes meanwhile marks the ports after this
+            places = ports.places(db, [job.instance_id for job in plugging]) if plugging else {}
+            new = {job.id: _new(job, places.get(job.instance_id, ())) for job in plugging}
+            readiness = network_objects.ready(db, row, [place for some in new.values() for place in some], now=now)
+            late = {job.id for job in plugging if job.attempts == 0 and readiness.delays(new[job.id])}
+            created = {job.instance_id for job in plugging if job.opcode == Opcode.CREATE and job.id not in late}
+            firewalls = _told(
+                db,
+                claimed,
+                [port for port in held if port.instance_id in created],
+                {key: some for key, some in places.items() if key in created},
+                now,
+            )
             for job in claimed:
                 instance = instance_rows.get(db, job.instance_id)
                 if instance is not None and _is_in_vain(job, instance):
                     instances.withdraw(db, job, now)
+                elif job.id in late:
+                    job.claimed_by, job.claimed_until = None, now + _PAUSE_NETWORKS
+                    waiting += 1
                 elif instance is not None:
                     job.attempts += 1
                     image = images.get(db, instance.image_id) if instance.image_id else None
-                    orders.append(_order(job, instance, image, row, places.get(instance.id, ()), firewalls=firewalls))
-        return orders
+                    own = nics.of(new.get(job.id, ()), readiness.named)
+                    order = _order(job, instance, image, row, places.get(instance.id, ()), firewalls=firewalls)
+                    orders.append(replace(order, nics=own))
+        return orders, waiting
 
     def _send(self, client: Client, backend: Backend, order: calls.Order, known: Mapping[int, int]) -> None:
         found = known.get(order.job_id)
@@ -292,20 +339,32 @@ def _is_in_vain(job: jobs.Job, instance: instance_rows.Instance) -> bool:
     return instance.task in deletes and job.action != deletes[instance.task] and job.attempts == 0
 
 
-def _firewalls(
-    db: Session, claimed: Sequence[jobs.Job], places: Mapping[str, Sequence[ports.Place]], now: datetime
+def _new(job: jobs.Job, places: Sequence[ports.Place]) -> list[ports.Place]:
+    """Give those of an instance's places that a job makes NICs for."""
+    if job.opcode == Opcode.CREATE:
+        return list(places)
+    return [place for place in places if place.port.id == job.spec.get("port_id")]
+
+
+def _told(
+    db: Session,
+    claimed: Sequence[jobs.Job],
+    held: Sequence[ports.Port],
+    places: Mapping[str, Sequence[ports.Place]],
+    now: datetime,
 ) -> Mapping[str, Sequence[str]]:
-    """Give what the tags of new instances are to say of their firewalls, by port."""
-    own = {place.port.id: place.port for some in places.values() for place in some}
-    if not own:
+    """Take what the tags of new instances say for told, and give what they are to say of firewalls, by port."""
+    if not held:
         return {}
-    held = ports.lock_several(db, own)
     found = firewall.tell(db, held)
+    for instance_id, some in places.items():
+        told.take_for_told(some, [port for port in held if port.instance_id == instance_id])
     again = {job.instance_id for job in claimed if job.attempts > 0}
     for port in held:
         if port.instance_id in again:
             # an attempt whose outcome nobody knows may have said something else
             port.firewall_digest, port.firewall_due_at = None, now
+            port.told_digest, port.told_due_at = None, now
     return found
 
 
@@ -354,6 +413,5 @@ def _order(
         os=backend.os,
         hvparams=tuple(sorted(backend.hvparams.items())),
         spec=job.spec,
-        nics=nics.of(places),
         tags=nic_tags.of(places, hostname=guests.hostname(instance.name, instance.id), firewalls=firewalls),
     )

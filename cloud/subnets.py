@@ -15,7 +15,7 @@ from cloud.context import Caller, Cloud
 from cloud.policy import Operation
 from common import names
 from common.errors import Conflict, Invalid, NotFound
-from db import free_ranges, ports
+from db import free_ranges, ports, told_due
 from db import networks as rows
 from db.networks import Ipv6Mode, Subnet, SubnetFilter
 from db.sorting import Order
@@ -71,6 +71,11 @@ class SubnetChange:
     dhcp: bool | None = None
     nameservers: tuple[Ip, ...] | None = None
     routes: tuple[Route, ...] | None = None
+    #: `gateway` is the one from now on, or None for none; else that stays as it is
+    changes_gateway: bool = False
+    gateway: Ip | None = None
+    #: all that addresses are to be chosen from when none is named; who has an address keeps it
+    pools: tuple[Pool, ...] | None = None
 
 
 def create(cloud: Cloud, caller: Caller, specs: Sequence[SubnetSpec]) -> Sequence[Subnet]:
@@ -119,13 +124,18 @@ def page(
 
 
 def update(cloud: Cloud, caller: Caller, subnet_id: str, change: SubnetChange) -> Subnet:
-    """Change what guests are told from now on; raises NotFound, Forbidden or Invalid."""
+    """Change what guests are told; raises NotFound, Forbidden, Invalid, or Conflict for the gateway.
+
+    It reaches the nodes of servers that are there in the background, and their guests when they ask next. However many
+    these are, the change is a fixed number of statements.
+    """
     policy.require(caller, Operation.NETWORK_WRITE)
     with cloud.sessions.begin() as db:
         subnet = rows.lock_subnet(db, subnet_id)
         network = rows.get(db, subnet.network_id) if subnet is not None else None
         subnet = _visible(subnet, network, caller, subnet_id)
         networks.writable(network, caller, subnet.network_id)
+        before = _told(subnet)
         for key in ("name", "description", "dhcp"):
             value = getattr(change, key)
             if value is not None:
@@ -136,8 +146,17 @@ def update(cloud: Cloud, caller: Caller, subnet_id: str, change: SubnetChange) -
         if change.routes is not None:
             _check_routes(change.routes, addresses.cidr(subnet))
             subnet.routes = [_route(route) for route in change.routes]
-        subnet.updated_at = cloud.clock()
-        return subnet
+        if change.pools is not None:
+            _change_pools(db, subnet, change)
+        if change.changes_gateway:
+            _check_new_gateway(db, subnet, change.gateway)
+            subnet.gateway = str(change.gateway) if change.gateway is not None else None
+        subnet.updated_at = now = cloud.clock()
+        if _told(subnet) != before:
+            db.flush()
+            told_due.mark_subnet(db, subnet_id, now)
+    cloud.wake()
+    return subnet
 
 
 def delete(cloud: Cloud, caller: Caller, subnet_id: str) -> None:
@@ -155,7 +174,7 @@ def delete(cloud: Cloud, caller: Caller, subnet_id: str) -> None:
 
 def _insert(db: Session, network: rows.Network, spec: SubnetSpec, *, now: datetime) -> Subnet:
     gateway = _gateway(spec)
-    pools = _pools(spec, gateway)
+    pools = _pools(spec.cidr, spec.pools, gateway)
     _check(spec, gateway)
     for other in rows.subnets_of(db, [network.id]).get(network.id, ()):
         if ipaddress.ip_network(other.cidr).overlaps(spec.cidr):
@@ -173,7 +192,7 @@ def _insert(db: Session, network: rows.Network, spec: SubnetSpec, *, now: dateti
         ipv6_mode=spec.ipv6_mode,
         nameservers=[str(ip) for ip in spec.nameservers],
         routes=[_route(route) for route in spec.routes],
-        pools=[{"start": str(_ip(spec.cidr, low)), "end": str(_ip(spec.cidr, high))} for low, high in pools],
+        pools=_written(spec.cidr, pools),
         created_at=now,
         updated_at=now,
     )
@@ -194,6 +213,42 @@ def _visible(subnet: Subnet | None, network: rows.Network | None, caller: Caller
     return subnet
 
 
+def _told(subnet: Subnet) -> tuple[object, ...]:
+    """Give what guests are told of a subnet."""
+    return subnet.dhcp, subnet.gateway, list(subnet.nameservers), list(subnet.routes)
+
+
+def _change_pools(db: Session, subnet: Subnet, change: SubnetChange) -> None:
+    """Have a held subnet's addresses chosen from other pools, and who has one keep it; raises Invalid or Conflict."""
+    prefix = addresses.cidr(subnet)
+    gateway = ipaddress.ip_address(subnet.gateway) if subnet.gateway is not None else None
+    if change.changes_gateway:
+        gateway = change.gateway
+    pools = _pools(prefix, change.pools, gateway)
+    subnet.pools = _written(prefix, pools)
+    if subnet.ipv6_mode is not Ipv6Mode.SLAAC:
+        free_ranges.empty(db, subnet.id)
+        free_ranges.fill(db, subnet.id, free_ranges.without(pools, ports.numbers_in(db, subnet.id)))
+
+
+def _written(prefix: Cidr, pools: Sequence[tuple[int, int]]) -> list[dict[str, str]]:
+    return [{"start": str(_ip(prefix, low)), "end": str(_ip(prefix, high))} for low, high in pools]
+
+
+def _check_new_gateway(db: Session, subnet: Subnet, gateway: Ip | None) -> None:
+    """Raise Invalid or Conflict for a gateway that a held subnet can't have."""
+    if gateway is None:
+        return
+    if gateway.version != subnet.version:
+        raise Invalid(f"gateway_ip: {gateway} is not of the subnet's IP version")
+    if str(gateway) == subnet.gateway:
+        return
+    if addresses.in_pools(subnet, int(gateway)):
+        raise Conflict(f"gateway_ip: {gateway} is in the subnet's allocation pools, to be a guest's")
+    if ports.has_address(db, subnet.id, int(gateway)):
+        raise Conflict(f"gateway_ip: {gateway} is a port's")
+
+
 def _gateway(spec: SubnetSpec) -> Ip | None:
     if spec.gateway is not None or not spec.first_is_gateway:
         return spec.gateway
@@ -201,17 +256,17 @@ def _gateway(spec: SubnetSpec) -> Ip | None:
     return _ip(spec.cidr, pool[0][0]) if spec.cidr.num_addresses > 1 else None
 
 
-def _pools(spec: SubnetSpec, gateway: Ip | None) -> list[tuple[int, int]]:
-    if spec.pools is None:
-        return addresses.whole_pool(spec.cidr, gateway)
-    if len(spec.pools) > _MOST_POOLS:
+def _pools(prefix: Cidr, wanted: Sequence[Pool] | None, gateway: Ip | None) -> list[tuple[int, int]]:
+    if wanted is None:
+        return addresses.whole_pool(prefix, gateway)
+    if len(wanted) > _MOST_POOLS:
         raise Invalid(f"allocation_pools: {_MOST_POOLS} at most")
-    usable = addresses.whole_pool(spec.cidr, None)[0]
+    usable = addresses.whole_pool(prefix, None)[0]
     found: list[tuple[int, int]] = []
-    for pool in sorted(spec.pools, key=lambda pool: int(pool.start)):
+    for pool in sorted(wanted, key=lambda pool: int(pool.start)):
         low, high = int(pool.start), int(pool.end)
-        if pool.start not in spec.cidr or pool.end not in spec.cidr or not usable[0] <= low <= high <= usable[1]:
-            raise Invalid(f"allocation_pools: {pool.start} to {pool.end} is no range of {spec.cidr}")
+        if pool.start not in prefix or pool.end not in prefix or not usable[0] <= low <= high <= usable[1]:
+            raise Invalid(f"allocation_pools: {pool.start} to {pool.end} is no range of {prefix}")
         if gateway is not None and low <= int(gateway) <= high:
             raise Conflict(f"allocation_pools: {pool.start} to {pool.end} has the gateway {gateway} in it")
         if found and low <= found[-1][1]:

@@ -14,7 +14,7 @@ from cloud.states import Action
 from common import jobs as ganeti
 from common import messages
 from common.jobs import JobStatus
-from db import address_history, idempotency, jobs, requests, tokens
+from db import address_history, console_sessions, console_tokens, idempotency, jobs, requests, tokens
 from db import instances as instance_rows
 from db.backends import Backend
 from db.instances import State
@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 _BATCH = 200
 _REQUEST_LOG = timedelta(days=90)
 _EXPIRED = timedelta(days=1)
+_CONSOLE_SESSIONS = timedelta(days=400)
 _CLEANUPS = 10
 _CLEANUP_PAUSE = timedelta(minutes=1)
 
@@ -71,10 +72,12 @@ def clean_up_again(cloud: Cloud, backend: Backend) -> int:
 
 
 def forget_expired(cloud: Cloud) -> None:
-    """Delete tokens, kept answers, log rows and old holders of addresses that have outlived their use."""
+    """Delete tokens, kept answers, log rows, old sessions and holders of addresses that have outlived their use."""
     now = cloud.clock()
     with cloud.sessions.begin() as db:
         tokens.purge(db, now - _EXPIRED)
+        console_tokens.purge(db, now - _EXPIRED)
+        console_sessions.purge(db, now - _CONSOLE_SESSIONS)
         requests.purge(db, now - _REQUEST_LOG)
         idempotency.purge(db, now)
         if cloud.settings.address_history_days > 0:

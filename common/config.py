@@ -1,7 +1,9 @@
 """Configuration: one TOML file, a section per program, overridden by SYROS_<SECTION>_<KEY>.
 
 A section is a frozen dataclass whose fields are made with `setting`. Unknown keys are errors that name the nearest
-key. A secret may be given as `<key>_file`, a path to a file that holds it. Nothing is read at import.
+key. A secret may be given as `<key>_file`, a path to a file that holds it; a credential of systemd's by the file's name
+(LoadCredential=, systemd.exec(5)) is read in its place, so that one configuration serves root and who may not read the
+file. Nothing is read at import.
 """
 
 from __future__ import annotations
@@ -134,12 +136,12 @@ class Config:
         values: dict[str, object] = {}
         for key, value in raw.items():
             field, from_file = self._field(fields, key, f"{self._origin}: [{name}] {key}")
-            values[field] = _read_secret(value) if from_file else value
+            values[field] = self._secret(value) if from_file else value
         prefix = f"SYROS_{name.upper()}_"
         for variable, text in self._environ.items():
             if variable.startswith(prefix):
                 field, from_file = self._field(fields, variable.removeprefix(prefix).lower(), variable)
-                values[field] = _read_secret(text) if from_file else text
+                values[field] = self._secret(text) if from_file else text
         return cls(**{key: _convert(value, hints[key], f"[{name}] {key}") for key, value in values.items()})
 
     def _field(self, fields: Mapping[str, dataclasses.Field[Any]], key: str, where: str) -> tuple[str, bool]:
@@ -150,17 +152,18 @@ class Config:
             return base, True
         raise ConfigError(f"{where}: unknown key{_nearest(key, fields)}")
 
+    def _secret(self, path: object) -> str:
+        file = Path(str(path))
+        credential = Path(self._environ.get("CREDENTIALS_DIRECTORY") or "/nonexistent") / file.name
+        try:
+            return (credential if credential.exists() else file).read_text(encoding="utf-8").strip()
+        except OSError as err:
+            raise ConfigError(f"secret file {path}: {err.strerror}") from err
+
 
 def _nearest(name: str, known: Mapping[str, object]) -> str:
     close = difflib.get_close_matches(name, known, n=1)
     return f"; did you mean {close[0]}?" if close else f"; known are {', '.join(sorted(known))}"
-
-
-def _read_secret(path: object) -> str:
-    try:
-        return Path(str(path)).read_text(encoding="utf-8").strip()
-    except OSError as err:
-        raise ConfigError(f"secret file {path}: {err.strerror}") from err
 
 
 def _convert(value: object, hint: object, where: str) -> object:

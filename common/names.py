@@ -50,6 +50,16 @@ def instance_name(prefix: str, instance_id: str) -> str:
     return f"{prefix}{instance_id}"
 
 
+def network_name(prefix: str, network_id: str) -> str:
+    """Give the name of the network's object in Ganeti."""
+    return f"{prefix}net-{network_id}"
+
+
+def network_id(prefix: str, name: str) -> str | None:
+    """Read a network id back from a Ganeti name; None if the name is not one of ours."""
+    return instance_id(f"{prefix}net-", name)
+
+
 def instance_id(prefix: str, name: str) -> str | None:
     """Read an instance id back from a Ganeti name; None if the name is not one of ours."""
     if not name.startswith(prefix):

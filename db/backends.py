@@ -35,6 +35,8 @@ class Backend(base.Base):
     hvparams: Mapped[dict[str, str]] = mapped_column(default=dict)
     #: what rescued instances boot from: an ISO image's path on every node, or its URL; None: none is rescued
     rescue_image: Mapped[str | None] = mapped_column(sa.String(255))
+    #: Ganeti is to have an object for each network that our instances have NICs in
+    network_objects: Mapped[bool] = mapped_column(default=False)
     #: jobs that may be in flight at once
     max_jobs: Mapped[int] = mapped_column(default=20)
     #: no new instances

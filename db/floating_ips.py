@@ -24,6 +24,7 @@ class FloatingIp(base.Base):
     __table_args__ = (
         sa.Index("ix_floating_ips_project_id", "project_id", "created_at", "id"),
         sa.Index("ix_floating_ips_fixed_port_id", "fixed_port_id"),
+        base.partial_index("ix_floating_ips_next_port_id", "next_port_id", where="next_port_id IS NOT NULL"),
     )
 
     id: Mapped[str] = mapped_column(sa.String(36), primary_key=True)
@@ -34,9 +35,17 @@ class FloatingIp(base.Base):
     fixed_port_id: Mapped[str | None] = mapped_column(sa.ForeignKey("ports.id", ondelete="SET NULL"))
     #: an address of that port, in its canonical form
     fixed_ip: Mapped[str | None] = mapped_column(sa.String(45))
+    #: on its way to another server: the port that was named, an address of it, and the request that asked for it
+    next_port_id: Mapped[str | None] = mapped_column(sa.ForeignKey("ports.id", ondelete="SET NULL"))
+    next_fixed_ip: Mapped[str | None] = mapped_column(sa.String(45))
+    next_request_id: Mapped[str | None] = mapped_column(sa.String(40))
     description: Mapped[str] = mapped_column(sa.String(255), default="")
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
+
+    def go_nowhere(self) -> None:
+        """Forget where it is on its way to."""
+        self.next_port_id = self.next_fixed_ip = self.next_request_id = None
 
 
 @dataclass(frozen=True)
@@ -57,12 +66,24 @@ class Filter:
 
 @dataclass(frozen=True)
 class FloatingView:
-    """A floating IP with its address, the port that carries it, and the one that was named, if any."""
+    """A floating IP with its address, the port that carries it, and the one that was named last, if any."""
 
     floating: FloatingIp
     port: Port
     address: Address
     fixed: Port | None
+
+    @property
+    def fixed_ip(self) -> str | None:
+        """Give the address of the named port that is meant."""
+        if self.fixed is None:
+            return None
+        return self.floating.next_fixed_ip if self.floating.next_port_id else self.floating.fixed_ip
+
+    @property
+    def moving(self) -> bool:
+        """Tell whether it is on its way from one server to another."""
+        return self.floating.next_port_id is not None
 
 
 def get(session: orm.Session, floating_id: str) -> FloatingIp | None:
@@ -98,6 +119,19 @@ def of_fixed(session: orm.Session, port_id: str) -> FloatingIp | None:
     return session.scalar(sa.select(FloatingIp).where(FloatingIp.fixed_port_id == port_id).limit(1))
 
 
+def on_their_way(session: orm.Session, *, limit: int) -> Sequence[str]:
+    """List those that are to come to a server, and have left the one before."""
+    query = sa.select(FloatingIp.id).join(Port, Port.id == FloatingIp.port_id)
+    query = query.where(FloatingIp.next_port_id.is_not(None), Port.instance_id.is_(None))
+    return session.scalars(query.order_by(FloatingIp.updated_at, FloatingIp.id).limit(limit)).all()
+
+
+def stay(session: orm.Session, port_id: str) -> None:
+    """Record that what a port carries, if it does, is not on its way to another server any more."""
+    query = sa.update(FloatingIp).where(FloatingIp.port_id == port_id, FloatingIp.next_port_id.is_not(None))
+    session.execute(query.values(next_port_id=None, next_fixed_ip=None, next_request_id=None))
+
+
 def dissociate(session: orm.Session, port_ids: Sequence[str]) -> None:
     """Record that what these ports carry is associated no more; the ports are held."""
     query = sa.update(FloatingIp).where(FloatingIp.port_id.in_(port_ids))
@@ -111,6 +145,9 @@ def counts(session: orm.Session) -> Mapping[str, int]:
 
 
 _fixed = orm.aliased(Port)
+#: of one that is on its way, what it is to be associated with
+_fixed_port_id = sa.func.coalesce(FloatingIp.next_port_id, FloatingIp.fixed_port_id)
+_fixed_ip = sa.case((FloatingIp.next_port_id.is_not(None), FloatingIp.next_fixed_ip), else_=FloatingIp.fixed_ip)
 
 
 # Any: a query of four entities, of which the last may be missing
@@ -119,7 +156,7 @@ def _views() -> Any:
         sa.select(FloatingIp, Port, Address, _fixed)
         .join(Port, Port.id == FloatingIp.port_id)
         .join(Address, Address.port_id == FloatingIp.port_id)
-        .outerjoin(_fixed, _fixed.id == FloatingIp.fixed_port_id)
+        .outerjoin(_fixed, _fixed.id == _fixed_port_id)
     )
 
 
@@ -129,13 +166,13 @@ def _read(session: orm.Session, query: Any) -> Iterator[FloatingView]:
 
 
 def _conditions(wanted: Filter) -> list[sa.ColumnElement[bool]]:
-    some = {
-        FloatingIp.id: wanted.ids,
-        Address.ip: wanted.ips,
-        Port.network_id: wanted.network_ids,
-        FloatingIp.fixed_port_id: wanted.port_ids,
-        FloatingIp.fixed_ip: wanted.fixed_ips,
-        FloatingIp.description: wanted.descriptions,
+    some: dict[sa.ColumnElement[Any], Sequence[str] | None] = {
+        FloatingIp.id.expression: wanted.ids,
+        Address.ip.expression: wanted.ips,
+        Port.network_id.expression: wanted.network_ids,
+        _fixed_port_id: wanted.port_ids,
+        _fixed_ip: wanted.fixed_ips,
+        FloatingIp.description.expression: wanted.descriptions,
     }
     found: list[sa.ColumnElement[bool]] = [column.in_(values) for column, values in some.items() if values is not None]
     if wanted.project_id is not None:

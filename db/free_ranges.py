@@ -6,6 +6,9 @@ caller holds the subnet's row, so that nobody else changes its ranges meanwhile.
 
 from __future__ import annotations
 
+import bisect
+from collections.abc import Sequence
+
 import sqlalchemy as sa
 from sqlalchemy import orm
 from sqlalchemy.orm import Mapped, mapped_column
@@ -33,6 +36,25 @@ def fill(session: orm.Session, subnet_id: str, ranges: list[tuple[int, int]]) ->
     """Make ranges free that are not yet in anybody's hands; they neither overlap nor touch."""
     session.add_all(FreeRange(subnet_id=subnet_id, first=key(first), last=key(last)) for first, last in ranges)
     session.flush()
+
+
+def empty(session: orm.Session, subnet_id: str) -> None:
+    """Make none of a subnet's addresses free; the subnet is held."""
+    session.execute(sa.delete(FreeRange).where(FreeRange.subnet_id == subnet_id))
+
+
+def without(ranges: Sequence[tuple[int, int]], taken: Sequence[int]) -> list[tuple[int, int]]:
+    """Give what is left of ranges, in order and apart from each other, when these numbers, in order, are taken out."""
+    left: list[tuple[int, int]] = []
+    for first, last in ranges:
+        begin = first
+        for number in taken[bisect.bisect_left(taken, first) : bisect.bisect_right(taken, last)]:
+            if begin < number:
+                left.append((begin, number - 1))
+            begin = number + 1
+        if begin <= last:
+            left.append((begin, last))
+    return left
 
 
 def take(session: orm.Session, subnet_id: str, *, since: str) -> int | None:

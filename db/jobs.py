@@ -15,8 +15,8 @@ from common.jobs import JobStatus, Opcode
 from db import base
 
 _OPEN = "finished_at IS NULL"
-#: the action of which there may be a lot at once, and which nobody waits for at the API
-_LAST = "firewall"
+#: the actions of which there may be a lot at once, and which nobody waits for at the API
+_LAST = ("firewall", "tell")
 #: the error of a job that Ganeti has forgotten: it may have worked
 LOST = "JobLost"
 #: word for word as in the index, so that lists find it
@@ -190,7 +190,7 @@ def claim(
 ) -> Sequence[Job]:
     """Take jobs that are to be submitted, oldest first: up to `fresh` new ones, and any whose claim has run out.
 
-    Firewalls come last.
+    What nobody waits for comes last.
     A job whose claim has run out is in flight already, so far as anybody knows: it needs no free slot.
     An instance's jobs go one at a time, in order: one is eligible only when none before it is unfinished.
     The backend's row is held.
@@ -260,6 +260,6 @@ def _claimable(backend_id: int, now: datetime) -> sa.Select[Job]:
             ~waits,
         )
         # what somebody waits for goes first
-        .order_by(Job.action == _LAST, Job.id)
+        .order_by(Job.action.in_(_LAST), Job.id)
         .with_for_update(skip_locked=True, of=Job, key_share=True)
     )

@@ -66,6 +66,8 @@ class Network(base.Base):
     mac_prefix: Mapped[str | None] = mapped_column(sa.String(8))
     #: bytes
     mtu: Mapped[int]
+    #: its new ports are, unless it is said otherwise of one
+    firewalled: Mapped[bool] = mapped_column(default=True)
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
 

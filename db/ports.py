@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple  # JSON
 
 import sqlalchemy as sa
 from sqlalchemy import orm
 from sqlalchemy.orm import Mapped, mapped_column
 
 from common import names
-from db import base, sorting
+from db import base, free_ranges, sorting
 from db.free_ranges import DIGITS
 from db.networks import Network, Subnet
 from db.sorting import Order
@@ -25,6 +25,7 @@ class Port(base.Base):
         sa.Index("ix_ports_network_id", "network_id", "created_at", "id"),
         sa.Index("ix_ports_instance_id", "instance_id", "number"),
         base.partial_index("ix_ports_firewall_due_at", "firewall_due_at", where="firewall_due_at IS NOT NULL"),
+        base.partial_index("ix_ports_told_due_at", "told_due_at", where="told_due_at IS NOT NULL"),
     )
 
     id: Mapped[str] = mapped_column(sa.String(36), primary_key=True)
@@ -39,18 +40,28 @@ class Port(base.Base):
     instance_id: Mapped[str | None] = mapped_column(sa.ForeignKey("instances.id"))
     #: the order of an instance's interfaces
     number: Mapped[int] = mapped_column(default=0)
+    #: came to an instance that was there already
+    later: Mapped[bool] = mapped_column(default=False)
     #: made for the instance, and gone with it; others outlive it
     owned: Mapped[bool] = mapped_column(default=False)
     #: carries a floating IP, and is gone with it: see db.floating_ips
     floating: Mapped[bool] = mapped_column(default=False)
     #: its security groups say what it lets through; otherwise everything is, but what is not its own
     firewalled: Mapped[bool] = mapped_column(default=True)
+    #: {ip, mac} each: what it may send from besides its own; an address or a prefix, and its own MAC without another
+    allowed_pairs: Mapped[list[dict[str, Any]]] = mapped_column(default=list)
     #: since when its instance's node has to be told of a change; None: it knows all
     firewall_due_at: Mapped[datetime | None]
     #: counts what its instance's node was told
     firewall_generation: Mapped[int] = mapped_column(default=0)
     #: what the last of these was, as a digest; None: nobody knows
     firewall_digest: Mapped[str | None] = mapped_column(sa.String(64))
+    #: since when its instance's node has to be told something else for its guest; None: it knows all
+    told_due_at: Mapped[datetime | None]
+    #: counts what its instance's node was told; 0: what it was told when it came
+    told_generation: Mapped[int] = mapped_column(default=0)
+    #: what the last of these was, as a digest; None: nobody knows
+    told_digest: Mapped[str | None] = mapped_column(sa.String(64))
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
 
@@ -97,6 +108,8 @@ class Filter:
     firewalled: bool | None = None
     #: with an instance, or without
     attached: bool | None = None
+    #: that carry a floating IP, or others
+    floating: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -147,6 +160,12 @@ def lock_several(session: orm.Session, port_ids: Collection[str]) -> Sequence[Po
     """Get ports by id and hold them until the transaction ends; those that are gone are left out."""
     query = sa.select(Port).where(Port.id.in_(port_ids)).order_by(Port.id).with_for_update(key_share=True)
     return session.scalars(query.execution_options(populate_existing=True)).all()
+
+
+def lock_of_instances(session: orm.Session, instance_ids: Collection[str]) -> Sequence[Port]:
+    """Get the ports of instances by id, and hold them until the transaction ends."""
+    query = sa.select(Port).where(Port.instance_id.in_(instance_ids)).order_by(Port.id)
+    return session.scalars(query.with_for_update(key_share=True).execution_options(populate_existing=True)).all()
 
 
 def page(
@@ -233,6 +252,17 @@ def any_address_in(session: orm.Session, subnet_id: str) -> bool:
     return session.scalar(sa.select(Address.port_id).where(Address.subnet_id == subnet_id).limit(1)) is not None
 
 
+def numbers_in(session: orm.Session, subnet_id: str) -> list[int]:
+    """List the addresses of a subnet that ports have, as numbers in order."""
+    query = sa.select(Address.number).where(Address.subnet_id == subnet_id).order_by(Address.number)
+    return [int(number, 16) for number in session.scalars(query)]
+
+
+def has_address(session: orm.Session, subnet_id: str, number: int) -> bool:
+    """Tell whether some port has an address, which is named by its number."""
+    return session.get(Address, (subnet_id, free_ranges.key(number))) is not None
+
+
 def counts(session: orm.Session) -> Mapping[str, int]:
     """Count the ports of projects, by project, but those that floating IPs count for: what the usages must equal."""
     query = sa.select(Port.project_id, sa.func.count()).where(~Port.floating).group_by(Port.project_id)
@@ -258,6 +288,7 @@ def _conditions(wanted: Filter) -> list[sa.ColumnElement[bool]]:
         Port.mac: wanted.mac,
         Port.enabled: wanted.enabled,
         Port.firewalled: wanted.firewalled,
+        Port.floating: wanted.floating,
     }
     found: list[sa.ColumnElement[bool]] = [column == value for column, value in exact.items() if value is not None]
     some = {

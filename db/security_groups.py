@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -248,6 +248,12 @@ def leave_all(session: orm.Session, port_id: str) -> None:
     session.execute(sa.delete(Membership).where(Membership.port_id == port_id))
 
 
+def groups_in(session: orm.Session, network_id: str) -> Sequence[str]:
+    """List the groups that a network's ports are in, by id."""
+    query = sa.select(Membership.group_id).join(Port, Port.id == Membership.port_id).distinct()
+    return session.scalars(query.where(Port.network_id == network_id).order_by(Membership.group_id)).all()
+
+
 def groups_of(session: orm.Session, port_ids: Sequence[str]) -> Mapping[str, Sequence[str]]:
     """List the groups of ports, by port, in the order of their ids."""
     query = sa.select(Membership.port_id, Membership.group_id).where(Membership.port_id.in_(port_ids))
@@ -292,7 +298,7 @@ def remove_all(session: orm.Session, project_id: str) -> None:
 
 
 def rules_of(session: orm.Session, port_ids: Sequence[str]) -> Mapping[str, Sequence[Allowed]]:
-    """Tell what ports let through, by port: three statements.
+    """Tell what ports let through, by port: four statements.
 
     A port that is not firewalled is not in the answer; one that nothing may pass is, with nothing. A rule whose remote
     group has no member lets nobody through, and is left out. The order is always the same.
@@ -314,12 +320,16 @@ def rules_of(session: orm.Session, port_ids: Sequence[str]) -> Mapping[str, Sequ
 
 
 def _addresses_of_members(session: orm.Session, group_ids: Sequence[str]) -> Mapping[tuple[str, int], Sequence[str]]:
-    """Give the addresses of the ports of groups that some instance has, by group and IP version.
+    """Give the addresses of the ports of groups that some instance has, and those that they are allowed besides, by
+    group and IP version.
 
-    Where a project's own network has no other port on a subnet than a group's, it is the whole subnet: nobody else can
-    send from there, and those who come and go among them change nothing.
+    Where a project's own network has no other port on a subnet than a group's, and no port that is allowed others'
+    addresses, it is the whole subnet: nobody else can send from there, and those who come and go among them change
+    nothing.
     """
-    private = Network.project_id.is_not(None) & ~Network.shared & ~Network.external
+    other = orm.aliased(Port)
+    loose = sa.select(other.id).where(other.network_id == Network.id, other.allowed_pairs != sa.literal([], base.Json))
+    private = Network.project_id.is_not(None) & ~Network.shared & ~Network.external & ~loose.exists()
     query = (
         sa.select(Membership.group_id, Subnet, Address.ip, private)
         .join(Port, Port.id == Membership.port_id)
@@ -339,7 +349,21 @@ def _addresses_of_members(session: orm.Session, group_ids: Sequence[str]) -> Map
         subnet, _ = subnets[subnet_id]
         whole = len(ips) == everybody.get(subnet_id)
         found.setdefault((group_id, subnet.version), []).extend([subnet.cidr] if whole else ips)
+    for group_id, version, allowed in _allowed_to_members(session, group_ids):
+        found.setdefault((group_id, version), []).append(allowed)
     return found
+
+
+def _allowed_to_members(session: orm.Session, group_ids: Sequence[str]) -> Iterator[tuple[str, int, str]]:
+    query = (
+        sa.select(Membership.group_id, Port.allowed_pairs)
+        .join(Port, Port.id == Membership.port_id)
+        .where(Membership.group_id.in_(group_ids), Port.instance_id.is_not(None))
+        .where(Port.allowed_pairs != sa.literal([], base.Json))
+    )
+    for group_id, pairs in session.execute(query):
+        for pair in pairs:
+            yield group_id, ipaddress.ip_network(pair["ip"]).version, pair["ip"]
 
 
 def _attached(session: orm.Session, subnet_ids: Sequence[str]) -> Mapping[str, int]:
@@ -362,7 +386,10 @@ def _merged(rows: Sequence[Rule], members: Mapping[tuple[str, int], Sequence[str
         key = (row.direction, row.version, protocol, row.port_min, row.port_max)
         far = some.setdefault(key, set())
         if row.remote_group_id is not None:
-            far.update(members.get((row.remote_group_id, row.version), ()))
+            named = members.get((row.remote_group_id, row.version), ())
+            if any(each.endswith("/0") for each in named):
+                everybody.add(key)
+            far.update(named)
         elif row.remote_cidr is None or row.remote_cidr.endswith("/0"):
             everybody.add(key)
         else:

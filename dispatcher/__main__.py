@@ -9,11 +9,13 @@ from pathlib import Path
 import click
 import prometheus_client
 
+from cloud import console_proxies
 from cloud.clients import Clients
+from cloud.console_settings import ConsoleSettings
 from cloud.context import Cloud
 from cloud.settings import CloudSettings
 from cloud.vault import Vault
-from common import config, daemon, log
+from common import config, daemon, log, supervisor
 from common.bus.rabbit import RabbitBus
 from db.sessions import Sessions
 from dispatcher.service import Dispatcher
@@ -21,6 +23,7 @@ from dispatcher.settings import DispatcherSettings
 
 
 @click.command()
+@click.version_option(package_name="syros", prog_name="syros-dispatcher")
 @click.option("--config", "path", type=click.Path(path_type=Path), help="configuration file")
 def main(path: Path | None) -> None:
     """Apply events to the database; sweep and reconcile."""
@@ -48,13 +51,14 @@ def run(settings: config.Config) -> None:
         RabbitBus(broker.url, ca_file=broker.ca_file, name="dispatcher"),
         own,
         registry=registry,
+        proxies=console_proxies.of(settings.section("console", ConsoleSettings)),
     )
     stop = daemon.stop_on_signals()
     if own.metrics:
         host, _, port = own.metrics.rpartition(":")
         prometheus_client.start_http_server(int(port), addr=host or "127.0.0.1", registry=registry)
     dispatcher.start()
-    stop.wait()
+    supervisor.until(stop)
     dispatcher.stop()
     clients.close()
     sessions.close()

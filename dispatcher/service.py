@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import threading
 from collections.abc import Callable
@@ -9,8 +10,9 @@ from datetime import timedelta
 
 import prometheus_client
 
-from cloud import backends, looks, reconciler, resizes, soft_deletes, sweeper
+from cloud import backends, console_sessions, looks, network_objects, reconciler, resizes, soft_deletes, sweeper
 from cloud.clients import Clients
+from cloud.console_proxies import Proxies
 from cloud.context import Cloud
 from common import bus as buses
 from common import daemon
@@ -33,6 +35,7 @@ class Dispatcher:
         settings: DispatcherSettings,
         *,
         registry: prometheus_client.CollectorRegistry,
+        proxies: Proxies | None = None,
     ) -> None:
         self._cloud = cloud
         self._clients = clients
@@ -57,6 +60,9 @@ class Dispatcher:
             daemon.Loop("confirm", lambda: resizes.confirm_old(cloud), interval=60),
             daemon.Loop("reclaim", lambda: soft_deletes.reclaim_old(cloud), interval=60),
         ]
+        if proxies is not None:
+            follow = functools.partial(console_sessions.follow, cloud, proxies)
+            self._loops.append(daemon.Loop("consoles", follow, interval=settings.console_seconds))
         if settings.reconcile_seconds > 0:
             self._loops.append(self._loop("reconcile", self._reconcile, settings.reconcile_seconds))
 
@@ -93,6 +99,7 @@ class Dispatcher:
 
     def _refresh(self, backend: Backend) -> None:
         backends.refresh(self._cloud, self._clients, backend)
+        network_objects.follow_groups(self._cloud, self._clients, backend)
 
     def _look(self, backend: Backend) -> None:
         looks.look(self._cloud, self._clients, backend)
@@ -101,6 +108,7 @@ class Dispatcher:
         patience = timedelta(seconds=self._settings.sweep_patience)
         sweeper.settle_silent_jobs(self._cloud, self._clients, backend, patience=patience)
         sweeper.clean_up_again(self._cloud, backend)
+        network_objects.sweep(self._cloud, backend)
 
     def _reconcile(self, backend: Backend) -> None:
         # a little early, so that the loop's own rhythm never skips a turn

@@ -16,6 +16,9 @@ class DispatcherSettings:
     sweep_seconds: float = config.setting(5.0, "seconds between sweeps for jobs that went silent")
     sweep_patience: float = config.setting(60.0, "seconds of silence after which Ganeti is asked about a job")
     refresh_seconds: float = config.setting(30.0, "seconds between looks at the backends' capacity")
+    console_seconds: float = config.setting(
+        3.0, "seconds between questions to the console proxies: who is at which console, and who may not be any more"
+    )
     reconcile_seconds: float = config.setting(
         600.0, "seconds between comparisons of a whole backend with the database; 0 for never"
     )

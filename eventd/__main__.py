@@ -7,13 +7,14 @@ from pathlib import Path
 
 import click
 
-from common import config, daemon, metrics
+from common import config, daemon, metrics, supervisor
 from common import log as logs
 from common.bus import rabbit
 from eventd import service, settings
 
 
 @click.command()
+@click.version_option(package_name="syros", prog_name="syros-eventd")
 @click.option(
     "--config", "path", type=click.Path(path_type=Path), help="Configuration file; /etc/syros/syros.toml if it exists."
 )
@@ -32,7 +33,7 @@ def main(path: Path | None) -> None:
     stop = daemon.stop_on_signals()
     metrics.serve(address, eventd.metrics.registry)
     eventd.start()
-    stop.wait()
+    supervisor.until(stop)
     eventd.stop()
 
 

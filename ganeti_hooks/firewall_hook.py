@@ -1,15 +1,16 @@
-"""Ganeti's hook after a change of an instance: the guest's NICs get the firewall that its tags tell of by now.
+"""Ganeti's hook after a change of an instance: the guest's NICs get what its tags tell of by now.
 
-Ganeti runs it on the master and on the instance's nodes. The guest is not touched, nor is a NIC whose rules are the
-same.
+That is the firewall, and what nfdhcpd tells the guest when it asks next. Ganeti runs it on the master and on the
+instance's nodes. The guest is not touched, nor is a NIC of which nothing has changed.
 """
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from collections.abc import Mapping
 
-from ganeti_hooks import firewall, notes
+from ganeti_hooks import firewall, kvm_network, notes, routes, turns
 from ganeti_hooks.kvm_network import Node
 from ganeti_hooks.nic import describe
 from ganeti_hooks.refused import Refused
@@ -20,12 +21,13 @@ def main(environ: Mapping[str, str], node: Node) -> int:
     instance = environ.get("GANETI_INSTANCE_NAME", "")
     tags = environ.get("GANETI_POST_INSTANCE_TAGS", environ.get("GANETI_INSTANCE_TAGS", ""))
     status = 0
-    for note in notes.of_instance(node.notes, instance):
-        try:
-            _apply(note, tags, node)
-        except (Refused, OSError, ValueError) as err:
-            sys.stderr.write(f"syros: firewall of {note.tap} of {instance}: {err}\n")
-            status = 1
+    with turns.taken(node.notes):
+        for note in notes.of_instance(node.notes, instance):
+            try:
+                _apply(note, tags, node)
+            except (Refused, OSError, subprocess.SubprocessError, ValueError) as err:
+                sys.stderr.write(f"syros: {note.tap} of {instance}: {err}\n")
+                status = 1
     return status
 
 
@@ -41,8 +43,14 @@ def _apply(note: notes.Note, tags: str, node: Node) -> None:
             "TAGS": tags,
         }
     )
-    if firewall.of(nic) == note.firewall:
-        return
-    firewall.load(nic)
+    if nic.told != note.told:
+        kvm_network.guard(nic)
+        kvm_network.bind(nic, node)
+        if nic.routed:
+            routes.set_mtu(nic)
+    other_rules = firewall.of(nic) != note.firewall
+    if other_rules:
+        firewall.load(nic)
     notes.write(node.notes, nic)
-    firewall.forget_connections(nic)
+    if other_rules:
+        firewall.forget_connections(nic)

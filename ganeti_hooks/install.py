@@ -9,7 +9,7 @@ from types import ModuleType
 
 import click
 
-from ganeti_hooks import firewall_hook, kvm_network, os_definition, post_hook, routes_hook
+from ganeti_hooks import firewall_hook, kvm_network, os_definition, post_hook, sweep_hook
 from ganeti_hooks.kvm_network import Node
 
 HOOK_PATHS = (
@@ -38,8 +38,8 @@ NETWORK_NAME = "kvm-vif-bridge"
 #: beside the other hook, for the one operation after which a guest that runs may have another firewall
 FIREWALL_NAME = "syros-firewall"
 
-#: for those after which a routed guest may have gone from a node
-ROUTES_NAME = "syros-routes"
+#: for those after which a guest may have gone from a node
+SWEEP_NAME = "syros-sweep"
 
 _OS_API_VERSION = 20
 _NEEDED = {"nft": "nftables", "conntrack": "conntrack"}
@@ -57,12 +57,15 @@ sys.exit(main(os.environ, Node({settings})))
 """
 
 
-def install_hooks(hooks_dir: Path, spool: Path = Path(post_hook.SPOOL), *, node_name: str = "") -> None:
+def install_hooks(
+    hooks_dir: Path, spool: Path = Path(post_hook.SPOOL), *, node_name: str = "", make_folders: bool = True
+) -> None:
     """Install the hook for every operation of interest, writing to `spool`, which is made.
 
     `node_name` is for a node whose host goes by another name than Ganeti's for it.
     """
-    spool.mkdir(mode=0o750, parents=True, exist_ok=True)
+    if make_folders:
+        spool.mkdir(mode=0o750, parents=True, exist_ok=True)
     program = _with_setting(_source(post_hook.__file__), "SPOOL", f'"{post_hook.SPOOL}"', repr(str(spool)))
     program = _with_setting(program, "NODE", '""', repr(node_name))
     for path in HOOK_PATHS:
@@ -93,21 +96,30 @@ def install_os(os_dir: Path, images: Path | None = None, *, config: Path | None 
     _write(folder / "ganeti_api_version", f"{_OS_API_VERSION}\n", mode=0o644)
 
 
-def install_network(hooks_dir: Path, ganeti_dir: Path, node: Node | None = None) -> None:
-    """Install the network script, and hooks: a running guest's firewall follows its tags, and old routes go.
+def install_network(
+    hooks_dir: Path,
+    ganeti_dir: Path,
+    node: Node | None = None,
+    *,
+    python: str = sys.executable,
+    make_folders: bool = True,
+) -> None:
+    """Install the network script, and hooks: what a running guest has follows its tags, and goes with it.
 
-    Raises FileExistsError where the node has a script of its own there, which does not yield to ours.
+    `python` is the interpreter that they run by, which has this package. Raises FileExistsError where the node has a
+    script of its own there, which does not yield to ours.
     """
     node = node or Node()
     path = ganeti_dir / NETWORK_NAME
     if path.exists() and _MARK not in path.read_text(encoding="utf-8", errors="replace"):
         raise FileExistsError(f"{path} is another program's: have it do what ours does, or remove it")
-    node.bindings.mkdir(mode=0o750, parents=True, exist_ok=True)
+    if make_folders:
+        node.bindings.mkdir(mode=0o750, parents=True, exist_ok=True)
     programs = [(path, kvm_network), (hooks_dir / "instance-modify-post.d" / FIREWALL_NAME, firewall_hook)]
-    programs += [(hooks_dir / f"{each}-post.d" / ROUTES_NAME, routes_hook) for each in routes_hook.OPERATIONS]
+    programs += [(hooks_dir / f"{each}-post.d" / SWEEP_NAME, sweep_hook) for each in sweep_hook.OPERATIONS]
     for target, module in programs:
         target.parent.mkdir(parents=True, exist_ok=True)
-        _write(target, _stub(module, node), mode=0o755)
+        _write(target, _stub(module, node, python), mode=0o755)
 
 
 @click.command()
@@ -118,6 +130,8 @@ def install_network(hooks_dir: Path, ganeti_dir: Path, node: Node | None = None)
 @click.option("--images", type=click.Path(path_type=Path), help=f"Directory of image files [{os_definition.IMAGES}]")
 @click.option("--ganeti-dir", type=click.Path(path_type=Path), default=Path("/etc/ganeti"), show_default=True)
 @click.option("--prefix", default=Node.prefix, show_default=True, help="What the backend's instances begin with")
+@click.option("--root", type=click.Path(path_type=Path), help="Install below this folder, as a package is built")
+@click.option("--python", default=sys.executable, help="Interpreter of the network script  [default: this one]")
 @click.option("--network/--no-network", default=True, help="Install the network script of KVM, too", show_default=True)
 def main(  # noqa: PLR0917  # click passes them by name
     hooks_dir: Path,
@@ -127,27 +141,35 @@ def main(  # noqa: PLR0917  # click passes them by name
     images: Path | None,
     ganeti_dir: Path,
     prefix: str,
+    root: Path | None,
+    python: str,
     *,
     network: bool,
 ) -> None:
     """Install Syros' hooks, OS definition and network script on this Ganeti node."""
-    install_hooks(hooks_dir, spool, node_name=node_name)
+    hooks_dir, os_dir, ganeti_dir = (_below(root, each) for each in (hooks_dir, os_dir, ganeti_dir))
+    here = root is None
+    install_hooks(hooks_dir, spool, node_name=node_name, make_folders=here)
     install_os(os_dir, images)
     if network:
         for program, package in _NEEDED.items():
-            if shutil.which(program) is None:
+            if here and shutil.which(program) is None:
                 text = f"{program} is not installed (Debian: {package}): install it, or give --no-network"
                 raise click.ClickException(text)
         try:
-            install_network(hooks_dir, ganeti_dir, Node(prefix=prefix))
+            install_network(hooks_dir, ganeti_dir, Node(prefix=prefix), python=python, make_folders=here)
         except FileExistsError as err:
             raise click.ClickException(str(err)) from err
 
 
-def _stub(module: ModuleType, node: Node) -> str:
-    """Give a program that runs a module's main: with this interpreter, whatever else the node has."""
+def _below(root: Path | None, path: Path) -> Path:
+    return path if root is None else root / path.relative_to(path.anchor)
+
+
+def _stub(module: ModuleType, node: Node, python: str) -> str:
+    """Give a program that runs a module's main: with its own interpreter, whatever else the node has."""
     settings = ", ".join(f"{name}={value!r}" for name, value in vars(node).items())
-    return _STUB.format(python=sys.executable, mark=_MARK, module=module.__name__, settings=settings)
+    return _STUB.format(python=python, mark=_MARK, module=module.__name__, settings=settings)
 
 
 def _source(path: str | None) -> str:

@@ -10,8 +10,8 @@ that script connect the NIC; a routed one is connected by ganeti_hooks.routes. B
 - leaves nfdhcpd the NIC's binding, a file named by the tap, and a note for ganeti_hooks.firewall_hook.
 
 What it knows comes from the environment (MAC, IP, LINK, MODE: Ganeti's kvm-ifup) and from the instance's tags. It may
-run again at any time with the same result. Ganeti has no script for the end of a NIC: the rules of a tap that is gone
-match nothing, and are replaced with the tap; nfdhcpd forgets bindings of taps that are gone.
+run again at any time with the same result. Ganeti has no script for the end of a NIC: what a tap that is gone had goes
+by a hook (ganeti_hooks.sweep_hook), or with the next tap of that name; until then its rules match nothing.
 
 Standard library, nft, conntrack, iproute2 and Ganeti's net-common only.
 """
@@ -26,7 +26,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ganeti_hooks import document, firewall, mac_filter, nft, notes, routes
+from ganeti_hooks import document, firewall, mac_filter, nft, notes, routes, spoofing, turns
 from ganeti_hooks.nic import TAP, Nic, describe
 from ganeti_hooks.refused import Refused
 
@@ -35,8 +35,6 @@ _COMMUNICATION = "gnt.com"
 _TIMEOUT = 20.0
 _MTU = 1500
 _ETHERNET = ("arp", "ip", "ip6")
-#: fe80::/10, as the first ten bits of an address
-_LINK_LOCAL = 0x3FA
 
 #: what leads to the chains of taps; made anew each time, or it would be there twice
 _TABLE = """
@@ -65,24 +63,20 @@ class Node:
 def main(environ: Mapping[str, str], node: Node) -> int:
     """Set up the NIC that the environment describes; give the exit status."""
     try:
-        if is_ours(environ, node):
-            nic = describe(environ)
-            guard(nic)
-            mac_filter.load(nic.tap, None if nic.routed else nic.first("macs"))
-            protect(nic)
-            bind(nic, node)
-            notes.write(node.notes, nic)
-            if nic.routed:
-                routes.connect(nic)
-            else:
-                connect(environ)
-        else:
-            forget(environ.get("INTERFACE", ""), node)
-            connect(environ)
+        with turns.taken(node.notes):
+            _set_up(environ, node)
     except (Refused, OSError, subprocess.SubprocessError, ValueError) as err:
         sys.stderr.write(f"syros: {environ.get('INTERFACE', '?')} of {environ.get('INSTANCE', '?')}: {err}\n")
         return 1
     return 0
+
+
+def sweep(node: Node) -> None:
+    """Take away what guests that are not here any more have left: rules, bindings, notes, routes. Raises Refused."""
+    with turns.taken(node.notes):
+        for tap in sorted({*notes.gone(node.notes), *notes.gone(node.bindings)}):
+            forget(tap, node)
+        routes.sweep()
 
 
 def is_ours(environ: Mapping[str, str], node: Node) -> bool:
@@ -105,10 +99,11 @@ def protect(nic: Nic) -> None:
 def rules(nic: Nic) -> str:
     """Give the rules, as nft reads them: the tap's own chain, made anew, and what leads to it."""
     family = nft.family(routed=nic.routed)
-    lines = [f"ether saddr != {nic.mac} drop", *_ipv4(nic), *_ipv6(nic)]
+    sources = spoofing.sources(nic)
+    lines = [f"ether saddr != {spoofing.some(sources)} drop", *spoofing.ipv4(sources), *spoofing.ipv6(sources)]
     if family == "bridge":
         # nothing else is anybody's name; a frame with a VLAN's tag would leave by a trunk
-        lines = [f"ether type != {{ {', '.join(_ETHERNET)} }} drop", *lines, *_arp(nic)]
+        lines = [f"ether type != {{ {', '.join(_ETHERNET)} }} drop", *lines, *spoofing.arp(sources)]
     return _TABLE.format(family=family) + nft.led(family, *_GUARD, nic.tap, lines)
 
 
@@ -176,6 +171,23 @@ def connect(environ: Mapping[str, str]) -> None:
         raise Refused(f"Ganeti's own set-up failed: {done.stderr.strip() or done.stdout.strip()}")
 
 
+def _set_up(environ: Mapping[str, str], node: Node) -> None:
+    if not is_ours(environ, node):
+        forget(environ.get("INTERFACE", ""), node)
+        connect(environ)
+        return
+    nic = describe(environ)
+    guard(nic)
+    mac_filter.load(nic.tap, None if nic.routed else nic.first("macs"))
+    protect(nic)
+    bind(nic, node)
+    notes.write(node.notes, nic)
+    if nic.routed:
+        routes.connect(nic)
+    else:
+        connect(environ)
+
+
 def _told(nic: Nic, version: int) -> dict[str, object] | None:
     own = nic.first(f"ip{version}")
     if own is None or nic.first(f"silent{version}"):
@@ -187,35 +199,3 @@ def _told(nic: Nic, version: int) -> dict[str, object] | None:
         "gateway": nic.first(f"gw{version}"),
         "nameservers": nic.facts.get(f"dns{version}", []),
     }
-
-
-def _arp(nic: Nic) -> list[str]:
-    # 0.0.0.0 asks whether an address is free (RFC 5227, 2.1.1)
-    senders = ", ".join([str(ipaddress.IPv4Address(0)), *nic.addresses(4)])
-    return [f"arp saddr ether != {nic.mac} drop", f"arp saddr ip != {{ {senders} }} drop"]
-
-
-def _ipv4(nic: Nic) -> list[str]:
-    own = nic.addresses(4)
-    return [
-        "udp sport 67 drop",
-        # who has no address yet asks for one (RFC 2131, 4.1)
-        "meta protocol ip ip saddr 0.0.0.0 udp sport 68 udp dport 67 accept",
-        f"meta protocol ip ip saddr != {{ {', '.join(own)} }} drop" if own else "meta protocol ip drop",
-    ]
-
-
-def _ipv6(nic: Nic) -> list[str]:
-    own = nic.addresses(6)
-    # what a node says of itself before it has an address (RFC 4862, 5.4; RFC 3810, 5.2.13)
-    unspecified = "{ nd-neighbor-solicit, nd-router-solicit, mld2-listener-report }"
-    # the target of an advertisement begins eight octets into ICMPv6 (RFC 4861, 4.4)
-    targets = [f"@th,64,128 0x{int(ipaddress.IPv6Address(each)):032x} accept" for each in own]
-    return [
-        "udp sport 547 drop",
-        "icmpv6 type { nd-router-advert, nd-redirect } drop",
-        f"meta protocol ip6 ip6 saddr :: icmpv6 type {unspecified} accept",
-        f"meta protocol ip6 ip6 saddr != {{ {', '.join(['fe80::/10', *own])} }} drop",
-        *(f"icmpv6 type nd-neighbor-advert {target}" for target in targets),
-        f"icmpv6 type nd-neighbor-advert @th,64,10 != {_LINK_LOCAL} drop",
-    ]

@@ -46,13 +46,18 @@ def connect(nic: Nic) -> None:
         raise Refused(f"LINK={table!r} names no routing table")
     if not (nic.addresses(4) or nic.addresses(6)):
         raise Refused("a routed NIC has an address, and this has none")
-    iproute.run("link", "set", "dev", nic.tap, "mtu", nic.first("mtu") or "1500", "up")
+    set_mtu(nic)
     for version in _VERSIONS:
         _take_away(nic.tap, version)
         addresses = nic.addresses(version)
         if addresses:
             _route(nic.tap, version, addresses, table)
     sweep()
+
+
+def set_mtu(nic: Nic) -> None:
+    """Have a tap, which is up then, take packets as long as its network's are; raises Refused."""
+    iproute.run("link", "set", "dev", nic.tap, "mtu", nic.first("mtu") or "1500", "up")
 
 
 def sweep() -> None:

@@ -11,6 +11,7 @@ from gntsim import server, settings
 
 
 @click.command()
+@click.version_option(package_name="syros", prog_name="syros-gntsim")
 @click.option(
     "--data", type=click.Path(path_type=pathlib.Path), required=True, help="Folder that stands for /var/lib/ganeti."
 )

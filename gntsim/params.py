@@ -3,6 +3,7 @@
 luxid writes a queued job's parameters without the null ones; the job process adds those when it starts the opcode.
 """
 
+import ipaddress
 from collections.abc import Callable
 from typing import Any
 
@@ -370,6 +371,14 @@ def _texts(value: object) -> bool:
     return isinstance(value, list) and all(_text(item) for item in value)
 
 
+def _ipv4(value: object) -> bool:
+    try:
+        ipaddress.IPv4Address(str(value))
+    except ValueError:
+        return False
+    return True
+
+
 def _one_of(*choices: str) -> Callable[[object], bool]:
     return lambda value: value in choices
 
@@ -431,5 +440,8 @@ CHECKS_OF: dict[tuple[str, str], Callable[[object], bool]] = {
     ("OP_BACKUP_EXPORT", "mode"): _one_of("local", "remote"),
     ("OP_BACKUP_EXPORT", "shutdown"): _flag,
     ("OP_BACKUP_EXPORT", "remove_instance"): _flag,
+    # "none" is the command line's alone
+    ("OP_NETWORK_ADD", "gateway"): _ipv4,
+    ("OP_NETWORK_SET_PARAMS", "gateway"): _ipv4,
     ("OP_BACKUP_EXPORT", "target_node"): lambda value: _text(value) or isinstance(value, list),
 }

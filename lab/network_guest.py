@@ -2,7 +2,8 @@
 that went, again and again, on its serial console. An interface that comes later is treated alike.
 
 Its user data are its orders, a line each: `reach ADDRESS`; `fetch ADDRESS PORT` by HTTP; `serve PORT`; `pose ADDRESS AS
-ADDRESS` to send in another's name; or `ask PATH` of the metadata service, whose answer it says without white space.
+ADDRESS` to send in another's name; `ask PATH` of the metadata service, whose answer it says without white space; or
+`renew` its leases, each time.
 """
 
 from pathlib import Path
@@ -66,6 +67,8 @@ look() {{
             ip address add "$second/32" dev eth0
             echo "pose $second $(verdict ping -c 1 -W 2 -I "$second" "$first")"
             ip address del "$second/32" dev eth0 ;;
+        renew)
+            killall -USR1 udhcpc ;;
         ask)
             echo "ask $first $(timeout 10 wget -q -O - "http://169.254.169.254$first" | tr -d ' \n')" ;;
         esac

@@ -12,11 +12,10 @@ from cloud.context import Cloud
 from cloud.settings import CloudSettings
 from cloud.subnets import Pool
 from cloud.vault import Vault
-from common import config
+from common import clouds, config
 from db import schema, sessions
 from db.users import Role
 from lab import ganeti, guest, link
-from sandbox import clouds
 from sandbox import seed as sandbox_seed
 
 #: id, name, virtual CPUs, MiB of memory, GiB of disk: the usual names, in sizes of which a laptop carries many

@@ -12,6 +12,7 @@ from manage import groups
 from manage.commands import (
     backend,
     completion,
+    console,
     database,
     event,
     flavor,
@@ -28,6 +29,7 @@ from manage.commands import (
     reconcile,
     request,
     role,
+    setup,
     status,
     stranger,
     user,
@@ -39,6 +41,7 @@ NAME = "syros-manage"
 
 
 @click.group(cls=groups.Root, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="syros", prog_name="syros-manage")
 @click.option(
     "--config", "path", type=click.Path(path_type=Path), help="configuration file [default: SYROS_CONFIG, or the usual]"
 )
@@ -61,6 +64,7 @@ def cli(ctx: click.Context, path: Path | None, *, form: str | None, verbose: boo
 for command in (
     backend.backend,
     completion.completion,
+    console.console,
     database.db,
     event.event,
     flavor.flavor,
@@ -77,6 +81,7 @@ for command in (
     reconcile.reconcile,
     request.request,
     role.role,
+    setup.setup,
     status.status,
     stranger.stranger,
     user.user,

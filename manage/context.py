@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cloud import serial_logs
+from cloud import console_proxies, serial_logs
 from cloud.clients import Clients
 from cloud.console_settings import ConsoleSettings
 from cloud.context import Caller, Cloud
@@ -86,6 +86,13 @@ class Context:
         found = serial_logs.of(self.config.section("console", ConsoleSettings))
         if found is None:
             raise config.ConfigError("[console] token: it is needed to ask the nodes for what guests print")
+        return found
+
+    @functools.cached_property
+    def console_proxies(self) -> console_proxies.Proxies:
+        found = console_proxies.of(self.config.section("console", ConsoleSettings))
+        if found is None:
+            raise config.ConfigError("[console] proxies: they are needed to end what goes on there")
         return found
 
     def caller(self, *, user_id: str = "", project_id: str = "") -> Caller:

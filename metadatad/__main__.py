@@ -8,12 +8,13 @@ from pathlib import Path
 
 import click
 
-from common import config, daemon, metrics
+from common import config, daemon, metrics, supervisor
 from common import log as logs
 from metadatad import service, settings
 
 
 @click.command()
+@click.version_option(package_name="syros", prog_name="syros-metadatad")
 @click.option(
     "--config", "path", type=click.Path(path_type=Path), help="Configuration file; /etc/syros/syros.toml if it exists."
 )
@@ -35,7 +36,10 @@ def main(path: Path | None) -> None:
 
 
 async def _run(metadatad: service.Metadatad) -> None:
-    await metadatad.run(daemon.stopping())
+    stop = daemon.stopping()
+    alive = asyncio.create_task(supervisor.until_set(stop))
+    await metadatad.run(stop)
+    await alive
 
 
 if __name__ == "__main__":

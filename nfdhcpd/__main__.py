@@ -7,12 +7,13 @@ from pathlib import Path
 
 import click
 
-from common import config, daemon, metrics
+from common import config, daemon, metrics, supervisor
 from common import log as logs
 from nfdhcpd import service, settings
 
 
 @click.command()
+@click.version_option(package_name="syros", prog_name="syros-nfdhcpd")
 @click.option(
     "--config", "path", type=click.Path(path_type=Path), help="Configuration file; /etc/syros/syros.toml if it exists."
 )
@@ -32,7 +33,7 @@ def main(path: Path | None) -> None:
     except OSError as err:
         raise click.ClickException(str(err)) from err
     nfdhcpd.start()
-    stop.wait()
+    supervisor.until(stop)
     nfdhcpd.stop()
 
 

@@ -43,10 +43,20 @@ class NetworkCalls(calls.Calls):
         return self._submit("POST", "networks", reason=reason, body=body | _EXPLICIT)
 
     def connect_network(
-        self, name: str, group: str, *, mode: str, link: str, reason: str | None, vlan: str = ""
+        self,
+        name: str,
+        group: str,
+        *,
+        mode: str,
+        link: str,
+        reason: str | None,
+        vlan: str = "",
+        depends: specs.Depends = (),
     ) -> int:
-        body = {"group_name": group, "network_mode": mode, "network_link": link, "network_vlan": vlan} | _EXPLICIT
-        return self._submit("PUT", "networks", name, "connect", reason=reason, body=body)
+        body = {"group_name": group, "network_mode": mode, "network_link": link, "network_vlan": vlan} | specs.present(
+            depends=specs.depends_body(depends)
+        )
+        return self._submit("PUT", "networks", name, "connect", reason=reason, body=body | _EXPLICIT)
 
     def disconnect_network(self, name: str, group: str, *, reason: str | None) -> int:
         return self._submit("PUT", "networks", name, "disconnect", reason=reason, body={"group_name": group})

@@ -22,7 +22,7 @@ class DiskSpec:
 
 @dataclass(frozen=True)
 class NicSpec:
-    """A network interface to make: on a Ganeti `network` (which settles mode and link), or on a bare `link`."""
+    """A network interface to make: on a Ganeti `network`, which settles mode and link, or on a bare `link`."""
 
     network: str | None = None
     ip: str | None = None
@@ -32,7 +32,8 @@ class NicSpec:
     link: str | None = None
 
     def body(self) -> dict[str, Any]:
-        return present(network=self.network, ip=self.ip, mac=self.mac, name=self.name, mode=self.mode, link=self.link)
+        own = {} if self.network is not None else {"mode": self.mode, "link": self.link}
+        return present(network=self.network, ip=self.ip, mac=self.mac, name=self.name, **own)
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,7 @@ Everything is kept in {folder}/ (`make clean-var` forgets it). Ctrl-C stops.
 
 
 @click.command()
+@click.version_option(package_name="syros", prog_name="syros-sandbox")
 @click.option("--config", "path", type=click.Path(path_type=Path), help="configuration file")
 def main(path: Path | None) -> None:
     """Run the whole cloud in one process, with a simulated Ganeti."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
 from cloud import vault
+from common import private_file
 
 
 @dataclass(frozen=True)
@@ -33,14 +33,5 @@ def load(folder: Path) -> SandboxSecrets:
         admin_password=secrets.token_hex(8),
         rapi_password=secrets.token_urlsafe(18),
     )
-    write_private(path, json.dumps(made.__dict__, indent=2) + "\n")
+    private_file.write(path, json.dumps(made.__dict__, indent=2) + "\n")
     return made
-
-
-def write_private(path: Path, text: str) -> None:
-    """Write a file that only its owner can read, at once and whole."""
-    temporary = path.with_suffix(".new")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
-    temporary.replace(path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 import time
+import urllib.parse
 from pathlib import Path
 
 import prometheus_client
@@ -14,13 +15,15 @@ from apiserver.settings import ApiSettings
 from cloud import backends
 from cloud.backends import BackendSpec
 from cloud.clients import Clients
+from cloud.console_places import GanetiPlaces
+from cloud.console_settings import ConsoleSettings
 from cloud.context import Cloud
 from cloud.image_importer import Importer
 from cloud.image_settings import ImageSettings
 from cloud.settings import CloudSettings
 from cloud.submitter import Submitter
 from cloud.vault import Vault
-from common import config
+from common import clouds, config
 from common.bus.memory import MemoryBus
 from db import schema
 from db.sessions import Sessions
@@ -31,7 +34,8 @@ from eventd.settings import EventdSettings
 from ganeti_hooks import install
 from gntsim import settings as gntsim_settings
 from gntsim.server import Simulator
-from sandbox import clouds, secrets, seed, tempest
+from sandbox import secrets, seed, tempest
+from sandbox.console_host import ConsoleHost
 from sandbox.consoles import SimulatedLogs
 from sandbox.settings import SandboxSettings
 
@@ -69,6 +73,8 @@ class Sandbox:
         schema.upgrade(self.sessions.engine)
         self.simulator = Simulator(self._simulated())
         self.simulator.start()
+        self._console_host = ConsoleHost(host=self._api.host, port=self._own.console_port, pages=self._pages())
+        self._console_host.start()
         self._wire()
         self._seed()
         self._eventd.start()
@@ -76,7 +82,12 @@ class Sandbox:
         self._importer.start()
         self._dispatcher.start()
         self._wait_for_capacity()
-        web = app.create_app(self.cloud, self._api, bus_ready=self.bus.ready)
+        web = app.create_app(
+            self.cloud,
+            self._api,
+            bus_ready=self.bus.ready,
+            console_origins=lambda: (self._console_host.origin,),
+        )
         self._server = server.serve(web, self._api.host, self._api.port)
         self.url = f"http://{self._api.host}:{self._server.port}"
         self.clouds_file = self._folder / "clouds.yaml"
@@ -90,6 +101,7 @@ class Sandbox:
         self._importer.stop()
         self._eventd.stop()
         self._dispatcher.stop()
+        self._console_host.stop()
         self.clients.close()
         self.simulator.stop()
         self.sessions.close()
@@ -118,6 +130,15 @@ class Sandbox:
         path.write_text(f"PLAIN_HTTP=yes\nSCRATCH={self._folder.absolute()}\n", encoding="utf-8")
         return path
 
+    def _pages(self) -> tuple[str, ...]:
+        """Give the origins that the console page may have."""
+        hosts = {self._api.host, "127.0.0.1", "localhost"}
+        found = {f"http://{f'[{host}]' if ':' in host else host}:{self._api.port}" for host in hosts}
+        if self._api.public_url:
+            url = urllib.parse.urlsplit(self._api.public_url)
+            found.add(f"{url.scheme}://{url.netloc}")
+        return tuple(sorted(found))
+
     def _spool(self) -> Path:
         return (self._folder / "spool").absolute()
 
@@ -130,12 +151,15 @@ class Sandbox:
         if not rules.guest_url:
             # a simulated node fetches nothing, but the API takes what it would
             rules = dataclasses.replace(rules, guest_url=f"http://{self._api.host}:{self._api.port}")
+        places = GanetiPlaces(self.sessions, self.clients)
+        desk = self._console_host.desk(ConsoleSettings(), places)
         bare = Cloud(
             sessions=self.sessions,
             settings=rules,
             images=self._images,
             vault=vault,
             serial_logs=SimulatedLogs(self.sessions),
+            console_desk=desk,
         )
         self._submitter = Submitter(bare, self.clients)
         self._importer = Importer(bare)
@@ -155,6 +179,7 @@ class Sandbox:
             self.bus,
             self._dispatcher_settings,
             registry=prometheus_client.CollectorRegistry(),
+            proxies=desk.proxies,
         )
 
     def _seed(self) -> None:

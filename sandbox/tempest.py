@@ -15,9 +15,9 @@ from pathlib import Path
 from cloud import accounts
 from cloud.accounts import UserChange
 from cloud.context import Cloud
+from common import private_file
 from common.errors import Conflict
 from db.users import Role
-from sandbox import secrets
 
 _TENANTS = tuple(f"tempest-{number}" for number in range(1, 5))
 _ADMINS = ("tempest-5", "tempest-6")
@@ -84,4 +84,4 @@ def _write(path: Path, made: list[Account]) -> None:
         if account.role is Role.ADMIN:
             entry["types"] = ["admin"]
         lines.append(_ENTRY + json.dumps(entry))
-    secrets.write_private(path, "\n".join(lines) + "\n")
+    private_file.write(path, "\n".join(lines) + "\n")

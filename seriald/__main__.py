@@ -8,13 +8,14 @@ from pathlib import Path
 
 import click
 
-from common import config, daemon
+from common import config, daemon, supervisor
 from common import log as logs
 from seriald.service import Seriald
 from seriald.settings import SerialdSettings
 
 
 @click.command()
+@click.version_option(package_name="syros", prog_name="syros-seriald")
 @click.option(
     "--config", "path", type=click.Path(path_type=Path), help="Configuration file; /etc/syros/syros.toml if it exists."
 )
@@ -41,7 +42,7 @@ async def _run(settings: SerialdSettings) -> None:
     stop = daemon.stopping()
     served = Seriald(settings)
     await served.start()
-    await stop.wait()
+    await supervisor.until_set(stop)
     await served.stop()
 
 

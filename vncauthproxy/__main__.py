@@ -9,13 +9,14 @@ from pathlib import Path
 
 import click
 
-from common import config, daemon, metrics
+from common import config, daemon, metrics, supervisor
 from common import log as logs
 from vncauthproxy.service import Vncauthproxy
 from vncauthproxy.settings import VncauthproxySettings
 
 
 @click.command()
+@click.version_option(package_name="syros", prog_name="syros-vncauthproxy")
 @click.option(
     "--config", "path", type=click.Path(path_type=Path), help="Configuration file; /etc/syros/syros.toml if it exists."
 )
@@ -42,7 +43,7 @@ async def _run(settings: VncauthproxySettings) -> None:
     metrics.serve(settings.metrics, served.metrics.registry)
     await served.start()
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, served.reload)
-    await stop.wait()
+    await supervisor.until_set(stop)
     await served.stop()
 
 

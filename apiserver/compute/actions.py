@@ -8,7 +8,7 @@ import flask
 from werkzeug import exceptions
 
 from apiserver import answers, docs, idempotency
-from apiserver.compute import interface_bodies, models, server_bodies, server_views
+from apiserver.compute import interface_bodies, models, remote_consoles, server_bodies, server_views
 from apiserver.compute.resource import Resource
 from apiserver.validation import Body, printable
 from cloud import (
@@ -41,7 +41,6 @@ _NO_PAUSE = "Ganeti can't pause a guest"
 _NO_SUSPEND = "Ganeti can't save a guest's memory"
 _NO_SHELF = "a shelved server would keep its disk and its place in Ganeti: stop it instead"
 _NO_AGENT = "nothing in the guest listens for it; give a password, a key or user data when it is made"
-_NOT_YET = "it is not served yet"
 
 #: actions of the Compute API that are refused, and why
 _REFUSED: dict[str, str] = {
@@ -56,16 +55,6 @@ _REFUSED: dict[str, str] = {
     "injectNetworkInfo": _NO_AGENT,
     "resetNetwork": _NO_AGENT,
     "trigger_crash_dump": "Ganeti can't interrupt a guest",
-    "os-getRDPConsole": "consoles are VNC's",
-    "os-getSPICEConsole": "consoles are VNC's",
-    **dict.fromkeys(
-        (
-            "console",
-            "os-getSerialConsole",
-            "os-getVNCConsole",
-        ),
-        _NOT_YET,
-    ),
 }
 
 
@@ -262,6 +251,12 @@ _SPECIAL: dict[str, Callable[[ServerAction, str, Body], flask.Response]] = {
     "removeSecurityGroup": _remove_security_group,
     "os-resetState": _reset_state,
     "os-getConsoleOutput": _console_output,
+    "os-getVNCConsole": remote_consoles.vnc_console,
+    "os-getSerialConsole": remote_consoles.serial_console,
+    "console": remote_consoles.native_console,
+    "os-getSPICEConsole": remote_consoles.unavailable("os-getSPICEConsole", "spice-html5"),
+    "os-getRDPConsole": remote_consoles.unavailable("os-getRDPConsole", "rdp-html5"),
+    "os-getMKSConsole": remote_consoles.unavailable("os-getMKSConsole", "webmks"),
 }
 
 

@@ -73,11 +73,10 @@ class FloatingIpPools(_FloatingIps):
 
 
 def _view(found: FloatingView, names: dict[str, str]) -> dict[str, object]:
-    fixed = found.fixed is not None
     return {
         "id": found.floating.id,
         "ip": found.address.ip,
         "pool": names.get(found.port.network_id, found.port.network_id),
-        "fixed_ip": found.floating.fixed_ip if fixed else None,
-        "instance_id": found.port.instance_id if fixed else None,
+        "fixed_ip": found.fixed_ip,
+        "instance_id": found.fixed.instance_id if found.fixed is not None else None,
     }

@@ -15,7 +15,8 @@ COUNTED_FAULTS = {**CHANGE_FAULTS, 413: _OVER_QUOTA}
 ACTION_FAULTS = {
     **COUNTED_FAULTS,
     409: "The server's state does not allow it now",
-    501: "The action is not served yet",
+    501: "The action is not served here",
+    503: "What it has to ask does not answer",
 }
 FLOATING_IP_FAULTS = {**CHANGE_FAULTS, 409: "None is left, or the server's state does not allow it now"}
 KEEP_FAULTS = {**CHANGE_FAULTS, 403: "For admins only", 409: "There is one already"}
@@ -28,8 +29,8 @@ CREATE_FAULTS = {
     503: "No backend has the room now",
 }
 
-_LINK = Model("Link", {"rel": fields.String(enum=["self", "bookmark", "next"]), "href": fields.String})
-_LINKS = fields.List(fields.Nested(_LINK))
+LINK = Model("Link", {"rel": fields.String(enum=["self", "bookmark", "next"]), "href": fields.String})
+_LINKS = fields.List(fields.Nested(LINK))
 _TEXTS = fields.Wildcard(fields.String)
 _OF_TEXTS = Model("Texts", {"*": _TEXTS})
 _REFERENCE = Model("Reference", {"id": fields.String, "links": _LINKS})
@@ -141,6 +142,9 @@ _CREATE_BACKUP = Model(
 )
 _ADD_FIXED_IP = Model("AddFixedIp", {"networkId": fields.String(required=True)})
 _REMOVE_FIXED_IP = Model("RemoveFixedIp", {"address": fields.String(required=True)})
+_VNC_CONSOLE = Model("VncConsole", {"type": fields.String(required=True, enum=["novnc", "xvpvnc"])})
+_SERIAL_CONSOLE = Model("SerialConsole", {"type": fields.String(required=True, enum=["serial"])})
+_NATIVE_CONSOLE = Model("NativeConsole", {"type": fields.String(required=True, enum=["vnc"])})
 ACTION = Model(
     "Action",
     {
@@ -160,6 +164,9 @@ ACTION = Model(
         "createBackup": fields.Nested(_CREATE_BACKUP),
         "lock": _NOTHING,
         "unlock": _NOTHING,
+        "os-getVNCConsole": fields.Nested(_VNC_CONSOLE),
+        "os-getSerialConsole": fields.Nested(_SERIAL_CONSOLE),
+        "console": fields.Nested(_NATIVE_CONSOLE),
     },
 )
 METADATA = Model("Metadata", {"metadata": fields.Nested(_OF_TEXTS, required=True)})

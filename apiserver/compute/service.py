@@ -19,6 +19,7 @@ from apiserver.compute import (
     models,
     networks,
     quotas,
+    remote_consoles,
     security_group_rules,
     security_groups,
     server_groups,
@@ -39,11 +40,14 @@ SERVICE = Service(
         Route("/servers/detail", servers.ServersInDetail),
         Route("/servers/<server_id>", servers.Server),
         Route("/servers/<server_id>/action", actions.ServerAction),
+        Route("/servers/<server_id>/console-links", remote_consoles.ConsoleLinks),
+        Route("/servers/<server_id>/console-links/<link_id>", remote_consoles.ConsoleLink),
         Route("/servers/<server_id>/diagnostics", diagnostics.Diagnostics),
         Route("/servers/<server_id>/ips", servers.Addresses),
         Route("/servers/<server_id>/ips/<network>", servers.NetworkAddresses),
         Route("/servers/<server_id>/metadata", metadata.Metadata),
         Route("/servers/<server_id>/metadata/<key>", metadata.MetadataItem),
+        Route("/servers/<server_id>/remote-consoles", remote_consoles.RemoteConsoles),
         Route("/servers/<server_id>/tags", server_tags.Tags),
         Route("/servers/<server_id>/tags/<tag>", server_tags.Tag),
         Route("/servers/<server_id>/os-instance-actions", instance_actions.InstanceActions),
@@ -104,7 +108,7 @@ SERVICE = Service(
         Route("/extensions", extensions.Extensions),
         Route("/extensions/<alias>", extensions.Extension),
     ),
-    models=models.ALL,
+    models=(*models.ALL, *remote_consoles.MODELS),
 )
 
 VERSIONS = Service(

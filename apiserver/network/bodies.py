@@ -8,11 +8,12 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from apiserver.validation import Body
-from cloud import security_groups
+from cloud import addresses, security_groups
 from cloud.addresses import Cidr, Ip
 from cloud.fixed_ips import FixedIp
 from cloud.floating_ips import FloatingChange, FloatingSpec, Target
 from cloud.networks import NetworkChange, NetworkSpec
+from cloud.port_security import AllowedPair
 from cloud.ports import PortChange, PortSpec
 from cloud.subnets import Pool, Route, SubnetChange, SubnetSpec
 from common.errors import Invalid
@@ -24,20 +25,36 @@ T = TypeVar("T")
 _MOST_AT_ONCE = 50
 _MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
 _LINK = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,14}")
-_NETWORK = ("name", "description", "admin_state_up", "shared", "router:external", "is_default")
+_NETWORK = (
+    "name",
+    "description",
+    "admin_state_up",
+    "shared",
+    "router:external",
+    "is_default",
+    "mtu",
+    "port_security_enabled",
+)
 _MTU = (1280, 9216)
 #: members of a network that clients send and that have to say nothing, with what they may say
 _NETWORK_NEUTRAL: dict[str, tuple[object, ...]] = {
-    "port_security_enabled": (True, None),
     "availability_zone_hints": ([], ["nova"], None),
     "dns_domain": ("", None),
     "vlan_transparent": (False, None),
     "qos_policy_id": (None,),
     "provider:segmentation_id": (None,),
 }
-_FIREWALL = ("security_groups", "port_security_enabled")
+_SUBNET_NEUTRAL: dict[str, tuple[object, ...]] = {
+    "service_types": ([], None),
+    "dns_publish_fixed_ip": (False, None),
+    "segment_id": (None,),
+    "subnetpool_id": (None,),
+    "use_default_subnetpool": (False, None),
+    "prefixlen": (None,),
+    "router:external": (False, None),
+}
+_SECURITY = ("security_groups", "port_security_enabled", "allowed_address_pairs")
 _PORT_NEUTRAL: dict[str, tuple[object, ...]] = {
-    "allowed_address_pairs": ([], None),
     "extra_dhcp_opts": ([], None),
     "binding:vnic_type": ("normal", None),
     "binding:profile": ({}, None),
@@ -47,6 +64,11 @@ _PORT_NEUTRAL: dict[str, tuple[object, ...]] = {
     "qos_policy_id": (None,),
     "device_id": ("", None),
     "device_owner": ("", None),
+    "device_profile": (None,),
+    "numa_affinity_policy": (None,),
+    "propagate_uplink_status": (None,),
+    "data_plane_status": (None,),
+    "hints": ({}, None),
 }
 
 
@@ -75,7 +97,6 @@ def network(given: Body) -> NetworkSpec:
         *_NETWORK,
         "project_id",
         "tenant_id",
-        "mtu",
         "provider:network_type",
         "provider:physical_network",
         *_NETWORK_NEUTRAL,
@@ -97,13 +118,15 @@ def network(given: Body) -> NetworkSpec:
         kind=Kind(kind) if kind is not None else None,
         link=link,
         mtu=given.maybe_integer("mtu", least=_MTU[0], most=_MTU[1]) or NetworkSpec.mtu,
+        firewalled=given.boolean("port_security_enabled", default=True),
     )
 
 
 def network_change(body: Body) -> NetworkChange:
     """Read a change of a network; raises Invalid."""
     given = body.nested("network")
-    given.only(*_NETWORK)
+    given.only(*_NETWORK, *_NETWORK_NEUTRAL)
+    _refuse(given, _NETWORK_NEUTRAL)
     return NetworkChange(
         name=given.maybe_text("name"),
         description=given.maybe_text("description"),
@@ -111,6 +134,8 @@ def network_change(body: Body) -> NetworkChange:
         external=_maybe_flag(given, "router:external"),
         is_default=_maybe_flag(given, "is_default"),
         enabled=_maybe_flag(given, "admin_state_up"),
+        mtu=given.maybe_integer("mtu", least=_MTU[0], most=_MTU[1]),
+        firewalled=_maybe_flag(given, "port_security_enabled"),
     )
 
 
@@ -131,7 +156,9 @@ def subnet(given: Body) -> SubnetSpec:
         "host_routes",
         "project_id",
         "tenant_id",
+        *_SUBNET_NEUTRAL,
     )
+    _refuse(given, _SUBNET_NEUTRAL)
     prefix = _cidr(given.text("cidr", longest=64), "subnet.cidr")
     if given.integer("ip_version", least=4, most=6) != prefix.version:
         raise Invalid(f"subnet.ip_version: {prefix} is of another version")
@@ -154,13 +181,27 @@ def subnet(given: Body) -> SubnetSpec:
 def subnet_change(body: Body) -> SubnetChange:
     """Read a change of a subnet; raises Invalid."""
     given = body.nested("subnet")
-    given.only("name", "description", "enable_dhcp", "dns_nameservers", "host_routes")
+    given.only(
+        "name",
+        "description",
+        "enable_dhcp",
+        "dns_nameservers",
+        "host_routes",
+        "gateway_ip",
+        "allocation_pools",
+        *_SUBNET_NEUTRAL,
+    )
+    _refuse(given, _SUBNET_NEUTRAL)
     return SubnetChange(
         name=given.maybe_text("name"),
         description=given.maybe_text("description"),
         dhcp=_maybe_flag(given, "enable_dhcp"),
         nameservers=_ips(given, "dns_nameservers") if given.has("dns_nameservers") else None,
         routes=_routes(given) if given.has("host_routes") else None,
+        # null says that there is none from now on
+        changes_gateway="gateway_ip" in given.keys(),  # noqa: SIM118  # a body is no dict
+        gateway=_maybe_ip(given, "gateway_ip"),
+        pools=_pools(given) if given.has("allocation_pools") else None,
     )
 
 
@@ -175,29 +216,27 @@ def port(given: Body) -> PortSpec:
         "fixed_ips",
         "project_id",
         "tenant_id",
-        *_FIREWALL,
+        *_SECURITY,
         *_PORT_NEUTRAL,
     )
     _refuse(given, _PORT_NEUTRAL)
-    mac = given.maybe_text("mac_address", longest=17)
-    if mac is not None and (not _MAC.fullmatch(mac.lower()) or int(mac[:2], 16) & 1):
-        raise Invalid("port.mac_address: six pairs of hex digits with colons are expected, of a single interface")
     return PortSpec(
         network_id=given.text("network_id", longest=36, shortest=1),
         name=given.maybe_text("name") or "",
         description=given.maybe_text("description") or "",
-        mac=mac.lower() if mac is not None else None,
+        mac=_maybe_mac(given, "port.mac_address"),
         enabled=given.boolean("admin_state_up", default=True),
         fixed_ips=_fixed_ips(given) if given.has("fixed_ips") else None,
         groups=_groups(given),
-        firewalled=given.boolean("port_security_enabled", default=True),
+        firewalled=_maybe_flag(given, "port_security_enabled"),
+        pairs=_pairs(given) or (),
     )
 
 
 def port_change(body: Body) -> PortChange:
     """Read a change of a port; raises Invalid."""
     given = body.nested("port")
-    given.only("name", "description", "admin_state_up", "fixed_ips", *_FIREWALL, *_PORT_NEUTRAL)
+    given.only("name", "description", "admin_state_up", "fixed_ips", *_SECURITY, *_PORT_NEUTRAL)
     _refuse(given, _PORT_NEUTRAL)
     return PortChange(
         name=given.maybe_text("name"),
@@ -206,6 +245,7 @@ def port_change(body: Body) -> PortChange:
         groups=_groups(given),
         firewalled=_maybe_flag(given, "port_security_enabled"),
         fixed_ips=_fixed_ips(given) if given.has("fixed_ips") else None,
+        pairs=_pairs(given),
     )
 
 
@@ -254,6 +294,29 @@ def _target(given: Body) -> Target | None:
     return None
 
 
+def _maybe_mac(given: Body, name: str) -> str | None:
+    mac = given.maybe_text("mac_address", longest=17)
+    if mac is None:
+        return None
+    if not _MAC.fullmatch(mac.lower()) or int(mac[:2], 16) & 1:
+        raise Invalid(f"{name}: six pairs of hex digits with colons are expected, of a single interface")
+    return mac.lower()
+
+
+def _pairs(given: Body) -> tuple[AllowedPair, ...] | None:
+    """Read what a port may send from besides its own; None where nothing is said, and null is nothing."""
+    if "allowed_address_pairs" not in given.keys():  # noqa: SIM118  # a body is no dict
+        return None
+    if not given.has("allowed_address_pairs"):
+        return ()
+    found = []
+    for each in given.nested_list("allowed_address_pairs"):
+        each.only("ip_address", "mac_address")
+        network = addresses.read_remote(each.text("ip_address", longest=64), "allowed_address_pairs.ip_address").network
+        found.append(AllowedPair(network, _maybe_mac(each, "allowed_address_pairs.mac_address")))
+    return tuple(found)
+
+
 def _groups(given: Body) -> tuple[str, ...] | None:
     if not given.has("security_groups"):
         return None
@@ -263,7 +326,7 @@ def _groups(given: Body) -> tuple[str, ...] | None:
 def _refuse(given: Body, neutral: dict[str, tuple[object, ...]]) -> None:
     for key, values in neutral.items():
         if given.has(key) and given.raw(key) not in values:
-            raise Invalid(f"{key}: it is not served yet; leave it out")
+            raise Invalid(f"{key}: it is not served; leave it out")
 
 
 def _maybe_flag(given: Body, key: str) -> bool | None:

@@ -55,7 +55,7 @@ class FloatingIps(Resource):
             return None
         return Filter(
             project_id=self.owner(),
-            ids=self.texts("id"),
+            ids=self.ids(),
             ips=self.texts("floating_ip_address"),
             network_ids=self.texts("floating_network_id"),
             port_ids=self.texts("port_id"),

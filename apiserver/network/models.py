@@ -49,6 +49,7 @@ _NETWORK = Model(
         "router:external": fields.Boolean,
         "is_default": fields.Boolean(description="Servers that name no network get this one"),
         "mtu": fields.Integer,
+        "port_security_enabled": fields.Boolean(description="Whether its new ports have security groups"),
         "subnets": fields.List(fields.String),
         "provider:network_type": fields.String(
             description="For operators: what keeps it apart from others on the nodes"
@@ -71,6 +72,7 @@ _NEW_NETWORK = Model(
         "router:external": fields.Boolean,
         "is_default": fields.Boolean,
         "mtu": fields.Integer,
+        "port_security_enabled": fields.Boolean,
         "provider:network_type": fields.String(enum=[kind.value for kind in Kind]),
         "provider:physical_network": fields.String(example="br0"),
     },
@@ -99,6 +101,7 @@ _NEW_SUBNET = Model("NewSubnetBody", _SUBNET_WORDS)
 NEW_SUBNET = Model("NewSubnet", {"subnet": fields.Nested(_NEW_SUBNET, required=True)})
 
 _FIXED_IP = Model("FixedIp", {"subnet_id": fields.String, "ip_address": fields.String})
+_PAIR = Model("AllowedAddressPair", {"ip_address": fields.String, "mac_address": fields.String})
 _PORT_WORDS = {
     "name": fields.String,
     "description": fields.String,
@@ -108,6 +111,9 @@ _PORT_WORDS = {
     "fixed_ips": fields.List(fields.Nested(_FIXED_IP)),
     "security_groups": fields.List(fields.String, description="Ids; without a word, the project's default one"),
     "port_security_enabled": fields.Boolean(description="Whether it has security groups; the network's owner says"),
+    "allowed_address_pairs": fields.List(
+        fields.Nested(_PAIR), description="What it may send from besides its own; the network's owner says"
+    ),
 }
 _PORT = Model(
     "PortBody",
@@ -234,6 +240,7 @@ ALL = (
     _NEW_SUBNET,
     NEW_SUBNET,
     _FIXED_IP,
+    _PAIR,
     _PORT,
     PORT,
     PORTS,

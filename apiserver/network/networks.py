@@ -40,7 +40,7 @@ class Networks(_Networks):
             enabled = _UP[args["status"]]
         wanted = Filter(
             owner=self.owner(),
-            ids=self.texts("id"),
+            ids=self.ids(),
             names=self.texts("name"),
             shared=self.flag("shared"),
             external=self.flag("router:external"),

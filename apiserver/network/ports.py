@@ -21,6 +21,12 @@ _SORT_KEYS = {
     "updated_at": Port.updated_at,
 }
 _ATTACHED = {"ACTIVE": True, "DOWN": False}
+#: whether a port with this device_owner has a server, and whether it carries a floating IP
+_OWNERS: dict[str, tuple[bool | None, bool]] = {
+    "compute:nova": (True, False),
+    "network:floatingip": (None, True),
+    "": (False, False),
+}
 
 
 class Ports(Resource):
@@ -58,9 +64,15 @@ class Ports(Resource):
         devices = self.texts("device_id")
         # what has no device has an empty id
         loose = devices == [""]
+        owner = args.get("device_owner")
+        attached, floating = _OWNERS.get(owner or "", (None, None)) if owner is not None else (None, None)
+        if loose or args.get("status") in _ATTACHED:
+            attached = False if loose else _ATTACHED[args["status"]]
+        if args.get("binding:host_id"):
+            raise Invalid("binding:host_id: which node a port's server is on is not told here; list servers by host")
         return Filter(
             project_id=self.owner(),
-            ids=self.texts("id"),
+            ids=self.ids() if owner in (None, *_OWNERS) else [],
             names=self.texts("name"),
             network_ids=self.texts("network_id"),
             instance_ids=None if loose else devices,
@@ -70,7 +82,8 @@ class Ports(Resource):
             subnet_ids=subnet_ids,
             group_ids=self.texts("security_groups"),
             firewalled=self.flag("port_security_enabled"),
-            attached=False if loose else _ATTACHED.get(args.get("status", "")),
+            attached=attached,
+            floating=floating,
         )
 
     def _fixed_ips(self) -> tuple[list[str] | None, list[str] | None]:

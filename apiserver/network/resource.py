@@ -31,6 +31,10 @@ class Resource(resource.Resource):
             raise Invalid(f"{names[0]}: {_MOST_VALUES} at most")
         return [validation.check_text(value, names[0]) for value in values] or None
 
+    def ids(self) -> list[str] | None:
+        """Read the filter by id; none where it is by tags, which nothing has."""
+        return [] if self.texts("tags", "tags-any") else self.texts("id")
+
     def flag(self, name: str) -> bool | None:
         """Read a filter that is true or false; None if it is not given."""
         value = flask.request.args.get(name)

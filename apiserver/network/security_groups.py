@@ -33,7 +33,7 @@ class SecurityGroups(Resource):
         page = self.page()
         wanted = Filter(
             owner=self.owner(),
-            ids=self.texts("id"),
+            ids=self.ids(),
             names=self.texts("name"),
             descriptions=self.texts("description"),
             shared=self.flag("shared"),

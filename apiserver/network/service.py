@@ -12,6 +12,7 @@ from apiserver.network import (
     security_groups,
     subnets,
     surroundings,
+    unserved,
     versions,
 )
 from apiserver.routing import Route, Service
@@ -43,7 +44,8 @@ SERVICE = Service(
         Route("/v2.0/quotas/<project_id>/default", quotas.DefaultQuota),
         Route("/v2.0/floatingips", floating_ips.FloatingIps),
         Route("/v2.0/floatingips/<floating_id>", floating_ips.OneFloatingIp),
-        Route("/v2.0/routers", surroundings.Routers),
+        *unserved.routes(),
+        *unserved.tags(),
     ),
     models=models.ALL,
 )

@@ -31,7 +31,7 @@ class Subnets(Resource):
         version = args.get("ip_version")
         wanted = SubnetFilter(
             owner=self.owner(),
-            ids=self.texts("id"),
+            ids=self.ids(),
             names=self.texts("name"),
             network_ids=self.texts("network_id"),
             version=validation.check_integer(version, "ip_version") if version is not None else None,

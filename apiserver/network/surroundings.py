@@ -1,4 +1,4 @@
-"""What clients look for around networks, and what of it there is not yet: extensions, and lists that are empty."""
+"""What clients look for around networks: which extensions are served."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import flask
 from apiserver import answers, docs
 from apiserver.network import models
 from apiserver.network.resource import Document, Resource
-from common.errors import Invalid, NotFound
+from common.errors import NotFound
 
 _UPDATED = "2026-01-01T00:00:00Z"
 #: extensions of the Network API that are served, by alias
@@ -21,6 +21,7 @@ EXTENSIONS = {
     "security-groups-normalized-cidr": ("Normalized CIDR", "Rules have normalized_cidr"),
     "security-groups-shared-filtering": ("Shared security groups", "Security groups can be filtered by shared"),
     "port-security": ("Port Security", "port_security_enabled says whether a port has security groups"),
+    "allowed-address-pairs": ("Allowed Address Pairs", "Ports may send from addresses besides their own"),
     "port-security-groups-filtering": ("Port filtering by groups", "Ports can be filtered by security_groups"),
     "quotas": ("Quota management support", "The quotas of projects can be read and changed"),
     "quota_details": ("Quota details management support", "How much of the quotas is used can be read"),
@@ -52,36 +53,6 @@ class Extension(Resource):
         if alias not in EXTENSIONS:
             raise NotFound(f"there is no extension {alias}")
         return answers.json({"extension": _extension(alias)})
-
-
-class _Nothing(Resource):
-    """A list that clients ask for whether or not there is such a thing."""
-
-    key = ""
-
-    def _none(self) -> flask.Response:
-        self.caller  # noqa: B018  # whoever has no project has no list either
-        return answers.json({self.key: []})
-
-
-class Routers(_Nothing):
-    """Routers between networks."""
-
-    key = "routers"
-
-    @docs.operation(faults={401: "No valid token"})
-    def get(self) -> flask.Response:
-        """List routers: there are none, networks are flat."""
-        return self._none()
-
-    @docs.operation(faults={400: "There are no routers", 401: "No valid token"})
-    def post(self) -> flask.Response:
-        """Refuse to make a router, and say what is to be used instead."""
-        self.caller  # noqa: B018  # a stranger is told that first
-        raise Invalid(
-            "routers: there are none; networks are flat, and nothing is translated between them. A server reaches the "
-            "outside world by an interface in an external network: give it one there, or a floating IP"
-        )
 
 
 def _extension(alias: str) -> Document:

@@ -30,7 +30,7 @@ def network(view: NetworkView, *, operator: bool) -> Document:
         "is_default": row.is_default,
         "mtu": row.mtu,
         "subnets": [each.id for each in view.subnets],
-        "port_security_enabled": True,
+        "port_security_enabled": row.firewalled,
         "availability_zones": ["nova"],
         "availability_zone_hints": [],
         "tags": [],
@@ -90,11 +90,14 @@ def port(view: PortView) -> Document:
         "device_id": row.instance_id or "",
         "device_owner": _owner(row),
         "fixed_ips": [{"subnet_id": each.subnet_id, "ip_address": each.ip} for each in view.addresses],
-        "allowed_address_pairs": [],
+        "allowed_address_pairs": [
+            {"ip_address": pair["ip"], "mac_address": pair.get("mac", row.mac)} for pair in row.allowed_pairs
+        ],
         "extra_dhcp_opts": [],
         "security_groups": list(view.groups),
         "port_security_enabled": row.firewalled,
         "binding:vnic_type": "normal",
+        "binding:profile": {},
         "tags": [],
         "revision_number": 0,
         "created_at": times.zoned(row.created_at),
@@ -146,7 +149,7 @@ def security_group_rule(row: Rule) -> Document:
 
 
 def floating_ip(view: FloatingView) -> Document:
-    """A floating IP; it is associated while a server has the port that carries it."""
+    """A floating IP; it is active while the server that was named has the port that carries it."""
     row, fixed = view.floating, view.fixed
     return {
         "id": row.id,
@@ -156,10 +159,10 @@ def floating_ip(view: FloatingView) -> Document:
         "floating_network_id": view.port.network_id,
         "floating_ip_address": view.address.ip,
         "port_id": fixed.id if fixed is not None else None,
-        "fixed_ip_address": row.fixed_ip if fixed is not None else None,
+        "fixed_ip_address": view.fixed_ip,
         "port_details": _details(fixed) if fixed is not None else None,
         "router_id": None,
-        "status": "ACTIVE" if view.port.instance_id is not None else "DOWN",
+        "status": "ACTIVE" if view.port.instance_id is not None and not view.moving else "DOWN",
         "qos_policy_id": None,
         "dns_domain": "",
         "dns_name": "",

@@ -29,6 +29,12 @@ class ExecError(OpError):
     """OpExecError: the argument is (message,)."""
 
 
+class GenericError(OpError):
+    """What Ganeti's configuration daemon says no with: the argument is (message,)."""
+
+    error_class = "GenericError"
+
+
 class TypeEnforcementError(OpError):
     error_class = "TypeEnforcementError"
 

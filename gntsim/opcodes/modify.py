@@ -182,24 +182,29 @@ class SetParams(base.InstanceUnit):
         if mode == nics.ROUTED and network is None and settings.get("ip", nic.ip) in (*nics.NOTHING, None):
             text = "Cannot set the NIC IP address to None on a routed NIC if not attached to a network"
             raise base.PrereqError(text, "wrong_input")
-        if network is not old_network:
-            nic.network = network.uuid if network else None
+        if network is old_network is not None and nics.own_params(settings) and settings.get("ip", nic.ip) == nic.ip:
+            text = "Not allowed to change link or mode of a NIC that is connected to a network"
+            raise base.PrereqError(text, "wrong_input")
+        moves = network is not old_network
+        # a MAC that is named is to be free, even if it is the NIC's own
+        if settings.get("mac") is not None or (moves and prefix_of(network) != prefix_of(old_network)):
             nic.mac = nics.take_mac(self.cluster, settings.get("mac"), network)
             self.result.append([f"nic.mac/{index}", nic.mac])
-            nic.params = nics.inherited(self.cluster, network, settings, pnode=pnode) if network else {}
-        elif settings.get("mac") not in (None, nic.mac):
-            nic.mac = nics.take_mac(self.cluster, settings["mac"], network)
-            self.result.append([f"nic.mac/{index}", nic.mac])
-        nic.params |= nics.own_params(settings)
-        if "ip" in settings or network is not old_network:
-            ip = None if settings.get("ip") in (*nics.NOTHING, None) else settings["ip"]
-            if ip is None or ip != nic.ip or network is not old_network:
+        if moves:
+            nic.network = network.uuid if network else None
+            nic.params = nics.inherited(self.cluster, network, settings, pnode=pnode) if network else nic.params
+        if network is None:
+            nic.params |= nics.own_params(settings)
+        if "ip" in settings or moves:
+            named = settings.get("ip", nic.ip)
+            ip = None if named in (*nics.NOTHING, None) else named
+            if ip is None or ip != nic.ip or moves:
                 nic.ip = nics.take_ip(self.run, network, ip, index=index, creating=False)
                 self.taken.append(nic)
             if "ip" in settings and nic.ip is not None:
                 settings["ip"] = nic.ip
             self.result.append([f"nic.ip/{index}", nic.ip])
-        if network is not old_network:
+        if moves:
             self.result.append([f"nic.network/{index}", network.name if network else None])
         if "name" in settings:
             nic.name = None if settings["name"] in nics.NOTHING else settings["name"]
@@ -211,6 +216,10 @@ class SetParams(base.InstanceUnit):
         if self._hotplug:
             self.hotplugs.append(label)
             self.result.append([label, "hotplug:done"])
+
+
+def prefix_of(network: objects.Network | None) -> str | None:
+    return network.mac_prefix if network is not None else None
 
 
 def upgraded(changes: list[Change]) -> list[Change]:

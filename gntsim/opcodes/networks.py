@@ -5,6 +5,9 @@ import ipaddress
 from gntsim import objects
 from gntsim.opcodes import base
 
+#: ganeti.network.IPV4_NETWORK_MAX_SIZE
+MOST_ADDRESSES = 2**16
+
 
 class NetworkAdd(base.Unit):
     """OP_NETWORK_ADD."""
@@ -25,13 +28,16 @@ class NetworkAdd(base.Unit):
             reserved = [ipaddress.ip_address(ip) for ip in given["add_reserved_ips"] or []]
         except ValueError as err:
             raise base.PrereqError(f"Invalid network address: {err}", "wrong_input") from err
+        if subnet.num_addresses > MOST_ADDRESSES:
+            text = f"A big network with {subnet.num_addresses} host(s) is currently not supported."
+            raise self.unable(f"{text} please specify at most a /16 network")
         if given["gateway"]:
             reserved.append(ipaddress.ip_address(given["gateway"]))
         if subnet.num_addresses > 2:
             reserved += [subnet.network_address, subnet.broadcast_address]
         outside = [ip for ip in reserved if ip not in subnet]
         if outside:
-            raise base.PrereqError(f"Address {outside[0]} does not belong to network {subnet}", "wrong_input")
+            raise self.unable(f"{outside[0]} is not in network")
         self.network = objects.Network(
             name=given["network_name"],
             network=str(subnet),
@@ -42,6 +48,9 @@ class NetworkAdd(base.Unit):
             external=[str(ip) for ip in sorted(set(reserved), key=int)],
             tags=list(given["tags"]),
         )
+
+    def unable(self, text: str) -> base.ExecError:
+        return base.ExecError(f"Cannot create IP address pool for network '{self.given['network_name']}': {text}")
 
     def hook(self) -> base.Hook:
         return base.Hook("network-add", base.network_env(self.network, prefix="NETWORK_"), object_type="NETWORK")
@@ -83,6 +92,9 @@ class NetworkRemove(NetworkUnit):
     """OP_NETWORK_REMOVE."""
 
     hook_path = "network-remove"
+
+    def shared_locks(self) -> frozenset[str]:
+        return frozenset(f"group/{uuid}" for uuid in self.cluster.groups)
 
     def check(self) -> None:
         super().check()
@@ -137,6 +149,10 @@ class GroupLink(NetworkUnit):
             raise base.PrereqError(f"Node group '{self.given['group_name']}' not found", "unknown_entity")
         self.group = group
 
+    def locks(self) -> frozenset[str]:
+        # the network's own is taken only to look for conflicts, which nobody asks for here
+        return frozenset({f"group/{self.group.uuid}"})
+
     def hook(self) -> base.Hook:
         mode, link, vlan = self.connection()
         env = {
@@ -173,17 +189,24 @@ class NetworkDisconnect(GroupLink):
 
     hook_path = "network-disconnect"
 
+    def shared_locks(self) -> frozenset[str]:
+        return frozenset(
+            f"instance/{instance.name}"
+            for instance in self.cluster.instances.values()
+            if self.cluster.nodes[instance.pnode].group == self.group.uuid
+        )
+
     def check(self) -> None:
         super().check()
+        if self.group.uuid not in self.network.connections:
+            return
         used = []
         for uuid in self.cluster.users_of.get(self.network.uuid, ()):
             instance = self.cluster.instances[uuid]
             if self.cluster.nodes[instance.pnode].group != self.group.uuid:
                 continue
             held = [
-                f"nic{index}/{nic.ip}"
-                for index, nic in enumerate(instance.nics)
-                if nic.network == self.network.uuid and nic.ip
+                f"nic{index}/{nic.ip}" for index, nic in enumerate(instance.nics) if nic.network == self.network.uuid
             ]
             if held:
                 used.append(f"{instance.name}: {', '.join(held)}")

@@ -1,5 +1,6 @@
 """Making NICs from requests: addresses from pools, MACs, and the parameters a network brings."""
 
+import ipaddress
 from typing import Any
 
 from gntsim import cluster, objects
@@ -73,6 +74,8 @@ def take_ip(
     if network is None or ip is None:
         return ip
     pool = run.cluster.pools[network.uuid]
+    if ip != POOL and ipaddress.ip_address(ip).version != 4:
+        raise base.GenericError(f"RPC input: Can't parse IPv4 address from string {ip}")
     if ip == POOL:
         chosen = pool.choose()
         if chosen is None:

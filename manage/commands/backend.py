@@ -50,6 +50,12 @@ def backend() -> None:
 @click.option("--hvparam", "hvparams", multiple=True, callback=asking.pairs, help="KEY=VALUE, repeatable")
 @click.option("--max-jobs", default=20, show_default=True, help="jobs that may be in flight at once")
 @click.option("--rescue-image", help="path on the nodes, or URL, of the ISO image that rescued servers boot from")
+@click.option(
+    "--network-objects/--no-network-objects",
+    default=False,
+    show_default=True,
+    help="have an object of each network in Ganeti; see docs/networks.md for what it costs",
+)
 @click.option("--refresh/--no-refresh", default=True, show_default=True, help="ask the cluster for its capacity now")
 @pass_context
 def add(
@@ -70,6 +76,7 @@ def add(
     hvparams: dict[str, str],
     max_jobs: int,
     rescue_image: str | None,
+    network_objects: bool,
     refresh: bool,
 ) -> None:
     """Add a cluster; it takes instances once it has been refreshed."""
@@ -88,6 +95,7 @@ def add(
         hvparams=hvparams,
         max_jobs=max_jobs,
         rescue_image=rescue_image,
+        network_objects=network_objects,
     )
     row = backends.add(context.cloud, context.vault, spec)
     if refresh:
@@ -158,13 +166,23 @@ def move(context: Context, name: str, *, urls: tuple[str, ...]) -> None:
 @click.argument("name")
 @click.option(
     "--rescue-image",
-    required=True,
     help="path on the nodes, or URL, of the ISO image that rescued servers boot from; empty for none",
 )
+@click.option(
+    "--network-objects/--no-network-objects",
+    default=None,
+    help="have an object of each network in Ganeti, which NICs made from then on name, or no longer",
+)
 @pass_context
-def set_(context: Context, name: str, *, rescue_image: str) -> None:
+def set_(context: Context, name: str, *, rescue_image: str | None, network_objects: bool | None) -> None:
     """Change what a cluster offers."""
-    context.output.item(_item(backends.set_rescue_image(context.cloud, name, rescue_image or None)))
+    if rescue_image is None and network_objects is None:
+        raise click.UsageError("give --rescue-image, --network-objects or --no-network-objects")
+    if rescue_image is not None:
+        backends.set_rescue_image(context.cloud, name, rescue_image or None)
+    if network_objects is not None:
+        backends.set_network_objects(context.cloud, name, wanted=network_objects)
+    context.output.item(_item(backends.get(context.cloud, name)))
 
 
 @backend.command()
@@ -223,6 +241,7 @@ def _item(row: Backend) -> output.Item:
         "hvparams": dict(row.hvparams),
         "max_jobs": row.max_jobs,
         "rescue_image": row.rescue_image,
+        "network_objects": row.network_objects,
         "nodes": row.nodes,
         "cpus": row.cpus,
         "memory_free": row.memory_free,

@@ -6,7 +6,7 @@ import ipaddress
 
 import click
 
-from cloud import networks, subnets
+from cloud import network_objects, networks, subnets
 from cloud.addresses import Cidr, Ip
 from cloud.networks import NetworkSpec, NetworkView
 from cloud.subnets import SubnetSpec
@@ -19,6 +19,7 @@ pass_context = click.make_pass_decorator(Context)
 
 _COLUMNS = ("id", "name", "kind", "link", "shared", "default", "subnets")
 _SUBNET_COLUMNS = ("id", "cidr", "gateway", "pools", "nameservers")
+_OBJECT_COLUMNS = ("backend", "state", "name", "subnet", "groups", "jobs", "why")
 _LIMIT = 10_000
 
 
@@ -108,10 +109,11 @@ def list_(context: Context) -> None:
 @click.argument("name")
 @pass_context
 def show(context: Context, name: str) -> None:
-    """Show a network, by id or name, with its subnets."""
+    """Show a network, by id or name, with its subnets, and what Ganeti has of it where it is to have objects."""
     view = find(context, name)
-    item = {**_item(view), "subnets": [_subnet_item(row) for row in view.subnets]}
-    context.output.item(item, {"subnets": _SUBNET_COLUMNS})
+    objects = [_object_item(each) for each in network_objects.of_network(context.cloud, view.network.id)]
+    item = {**_item(view), "subnets": [_subnet_item(row) for row in view.subnets], "objects": objects}
+    context.output.item(item, {"subnets": _SUBNET_COLUMNS, "objects": _OBJECT_COLUMNS})
 
 
 @network.command()
@@ -164,6 +166,19 @@ def _subnet_item(row: Subnet) -> output.Item:
         "pools": [f"{pool['start']}-{pool['end']}" for pool in row.pools],
         "nameservers": row.nameservers,
         "ipv6_mode": row.ipv6_mode,
+    }
+
+
+def _object_item(view: network_objects.View) -> output.Item:
+    row = view.row
+    return {
+        "backend": view.backend,
+        "state": row.state.value if row is not None else "none",
+        "name": row.name if row is not None else None,
+        "subnet": row.subnet if row is not None else None,
+        "groups": list(row.groups) if row is not None else [],
+        "jobs": list(row.jobs) if row is not None else [],
+        "why": view.why,
     }
 
 

@@ -89,6 +89,11 @@ class Fleet:
         except (RapiError, OSError) as err:
             return [f"somebody is still coming up: {err}"]
 
+    def opcodes(self) -> list[str]:
+        """List the operations that Ganeti was given, of jobs that are not archived."""
+        backend = backends.get(self.cloud, "simulated")
+        return [str(op["OP_ID"]) for job in self._clients.of(backend).get_jobs(bulk=True) for op in job["ops"]]
+
     def _compare(self) -> list[str]:
         backend = backends.get(self.cloud, "simulated")
         listed = [str(row["name"]) for row in self._clients.of(backend).get_instances(bulk=True)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+from collections.abc import Sequence
 
 from lab import network_guest, process
 from tests.lab.test_cloud import Session
@@ -32,8 +33,15 @@ def allow(session: Session, **rule: object) -> str:
     return str(made["security_group_rule"]["id"])
 
 
-def start(session: Session, name: str, *networks: str, fixed_ip: str | None = None, orders: str = "\n") -> str:
-    """Start a guest in these networks, with an address of its choice in the first; its id."""
+def start(
+    session: Session,
+    name: str,
+    *networks: str,
+    fixed_ip: str | None = None,
+    orders: str = "\n",
+    groups: Sequence[str] = (),
+) -> str:
+    """Start a guest in these networks, with an address of its choice in the first, and in these groups; its id."""
     flavor = next(each["id"] for each in session.call("GET", "/flavors")["flavors"] if each["name"] == "m1.small")
     interfaces = [{"uuid": network} for network in networks]
     if fixed_ip is not None:
@@ -45,6 +53,8 @@ def start(session: Session, name: str, *networks: str, fixed_ip: str | None = No
         "networks": interfaces,
         "user_data": base64.b64encode(orders.encode()).decode(),
     }
+    if groups:
+        spec["security_groups"] = [{"name": group} for group in groups]
     server = str(session.call("POST", "/servers", {"server": spec})["server"]["id"])
     session.wait(server, "ACTIVE")
     return server

@@ -55,7 +55,7 @@ def test_guests_have_the_networks_that_the_api_says_and_no_others(
     back = own_network(tenant, "back", "10.7.0.0/24", "fd00:7::/64")
     theirs = own_network(stranger, "theirs", "10.7.0.0/24")
 
-    web = start(tenant, "web", back, shared, fixed_ip="10.7.0.10", orders="serve 80\n")
+    web = start(tenant, "web", back, shared, fixed_ip="10.7.0.10", orders="serve 80\nrenew\n")
     outside = addresses(tenant, web, "public")[4]
     tries = f"reach {outside}\nfetch {outside} 80\n"
     neighbour = start(stranger, "neighbour", theirs, shared, fixed_ip="10.7.0.20", orders=f"reach 10.7.0.10\n{tries}")
@@ -87,6 +87,12 @@ def test_guests_have_the_networks_that_the_api_says_and_no_others(
     tenant.call_network("DELETE", f"/security-group-rules/{rule}")
     wait_seen(stranger, neighbour, closed)
 
+    # its next renewal tells a guest what its subnet says by now
+    (subnet,) = tenant.call_network("GET", f"/subnets?network_id={back}&ip_version=4")["subnets"]
+    tenant.call_network("PUT", f"/subnets/{subnet['id']}", {"subnet": {"dns_nameservers": ["192.0.2.54"]}})
+    until_told = seconds_until(lambda: _is_told(cloud, web, "192.0.2.54"), what="the node has the name server")
+    views["web, after a renewal"] = wait_seen(tenant, web, {"lease-eth0": "10.7.0.10/24  web 192.0.2.54"})
+
     # an interface comes to a guest that runs
     asked = {"interfaceAttachment": {"net_id": shared}}
     made = tenant.call("POST", f"/servers/{worker}/os-interface", asked)["interfaceAttachment"]
@@ -101,6 +107,7 @@ def test_guests_have_the_networks_that_the_api_says_and_no_others(
 
     with capsys.disabled():
         print(f"\nthe node had the rule {until_known:.1f} s after the API's answer")  # noqa: T201
+        print(f"nfdhcpd had the name server {until_told:.1f} s after the API's answer")  # noqa: T201
         _show(views)
 
     for session, each in ((tenant, web), (tenant, worker), (stranger, neighbour)):
@@ -111,6 +118,11 @@ def test_guests_have_the_networks_that_the_api_says_and_no_others(
 def _node_knows(cloud: lab_cloud.LabCloud, server: str, rule: str) -> bool:
     """Whether the firewall of one of a guest's taps has a rule."""
     return rule in cloud.cluster.run(["sh", "-c", f"cat $(grep -l {server} /run/syros/nics/*)"], check=False).stdout
+
+
+def _is_told(cloud: lab_cloud.LabCloud, server: str, address: str) -> bool:
+    """Whether a binding of a guest's has an address."""
+    return address in cloud.cluster.run(["sh", "-c", f"cat $(grep -l {server} /var/lib/nfdhcpd/*)"], check=False).stdout
 
 
 def test_networks_share_a_bridge_or_are_routed_and_a_floating_ip_comes_to_a_guest(

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from cloud import accounts, backends, events, flavors, images, instances, quotas
+from cloud import accounts, backends, events, flavors, images, instances, network_keeper, quotas
 from cloud.clients import Clients
 from cloud.context import Caller, Cloud
 from cloud.settings import CloudSettings
@@ -144,6 +144,20 @@ class World:
         """Send what there is to send; give the number of jobs that were claimed."""
         self.clock.tick()
         return self.submitter().serve(self.known_backend())
+
+    def keep(self) -> int:
+        """Do what is next for networks' objects; give the number of objects that were claimed."""
+        self.clock.tick()
+        return network_keeper.keep(self.cloud, self.clients.of(self.backend), self.known_backend(), by="test")
+
+    def settle_networks(self) -> list[str]:
+        """Let every job of networks' objects work until nothing is left to do; give what was done."""
+        before = len(self.rapi.calls)
+        while self.keep():
+            for job_id in self.rapi.open_jobs():
+                if self.rapi.jobs[job_id].effect is not None:
+                    self.rapi.finish(job_id)
+        return [method for method, _, _ in self.rapi.calls[before:]]
 
     def deliver(self, event: messages.Event) -> events.Applied:
         self.clock.tick()

@@ -22,6 +22,7 @@ _ODD: tuple[Json, ...] = (
 _ACTIONS = (
     "os-start", "os-stop", "reboot", "resize", "confirmResize", "revertResize", "rebuild", "lock", "unlock", "restore",
     "forceDelete", "os-resetState", "pause", "createImage", "os-getConsoleOutput", "os-getVNCConsole", "nosuch",
+    "console", "os-getSerialConsole", "os-getSPICEConsole",
     "shutdown", "migrate", "changePassword", "addSecurityGroup", "addTenantAccess", "removeTenantAccess", "rescue",
     "unrescue",
 )  # fmt: skip

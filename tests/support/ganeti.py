@@ -17,7 +17,8 @@ from common.clock import Clock
 from common.jobs import JobStatus, Opcode
 from db.backends import Backend
 from rapi.errors import RapiRefused, RapiUnreachable
-from rapi.specs import InstanceSpec, NicSpec
+from rapi.specs import Depends, InstanceSpec, NicSpec
+from tests.support.ganeti_networks import Effect, FakeNetworks
 
 CLUSTER = "11111111-2222-4333-8444-555555555555"
 
@@ -61,9 +62,12 @@ class FakeInstance:
             "nic.names": [nic.name for nic in self.nics],
         }
 
-    def change_nic(self, change: Sequence[Any]) -> None:
+    def change_nic(self, change: Sequence[Any], networks: FakeNetworks) -> None:
         """Do one of the changes of OP_INSTANCE_SET_PARAMS: NICs are named by UUID or by name."""
         action, which, settings = change
+        if settings.get("network") not in (None, "none"):
+            (connection,) = networks.get(settings["network"])["group_list"]
+            settings = {**settings, "mode": connection[1], "link": connection[2]}
         if action == "add":
             self.nics.append(NicSpec(**settings))
             return
@@ -86,6 +90,8 @@ class FakeJob:
     reason: str | None
     received_at: datetime
     spec: InstanceSpec | None = None
+    #: what a network's job does
+    effect: Effect | None = None
     statuses: list[str] = field(default_factory=list)
     results: list[object] = field(default_factory=list)
     ended_at: datetime | None = None
@@ -125,6 +131,7 @@ class FakeRapi:
         #: called before each call is looked at: where a test makes something else happen meanwhile
         self.meanwhile: Callable[[str], None] = lambda _method: None
         self.nodes: list[dict[str, Any]] = [_node("node1"), _node("node2")]
+        self.networks = FakeNetworks(self._users_of)
         self._lock = threading.Lock()
         self._next = 1
 
@@ -248,6 +255,43 @@ class FakeRapi:
             self.osparams[name] = osparams
         return self._submit("reinstall", Opcode.REINSTALL, name, None)
 
+    def get_groups(self, *, bulk: bool) -> list[dict[str, Any]]:
+        self._ask("groups")
+        return [{"name": name} for name in self.networks.groups]
+
+    def get_networks(self, *, bulk: bool = True) -> list[dict[str, Any]]:
+        self._ask("networks")
+        return self.networks.all()
+
+    def get_network(self, name: str) -> dict[str, Any]:
+        self._ask("network")
+        return self.networks.get(name)
+
+    def create_network(self, name: str, *, reason: str | None, tags: Sequence[str], **given: str | None) -> int:
+        effect = self.networks.add(name, tags, **given)
+        return self._submit("add-network", "OP_NETWORK_ADD", name, reason, effect=effect)
+
+    def modify_network(self, name: str, *, reason: str | None, **changes: str) -> int:
+        effect = self.networks.change(name, changes)
+        return self._submit("modify-network", "OP_NETWORK_SET_PARAMS", name, reason, effect=effect)
+
+    def add_network_tags(self, name: str, tags: Sequence[str], *, reason: str | None) -> int:
+        return self._submit("tag-network", Opcode.TAGS_SET, name, reason, effect=self.networks.tag(name, tags))
+
+    def connect_network(
+        self, name: str, group: str, *, mode: str, link: str, reason: str | None, depends: Depends = ()
+    ) -> int:
+        effect = self.networks.connect(name, group, mode, link)
+        return self._submit("connect-network", "OP_NETWORK_CONNECT", name, reason, effect=effect)
+
+    def disconnect_network(self, name: str, group: str, *, reason: str | None) -> int:
+        effect = self.networks.disconnect(name, group)
+        return self._submit("disconnect-network", "OP_NETWORK_DISCONNECT", name, reason, effect=effect)
+
+    def delete_network(self, name: str, *, reason: str | None) -> int:
+        effect = self.networks.remove(name)
+        return self._submit("remove-network", "OP_NETWORK_REMOVE", name, reason, effect=effect)
+
     def get_info(self) -> dict[str, Any]:
         self._ask("info")
         return {"uuid": self.cluster, "software_version": "3.0.2"}
@@ -301,6 +345,10 @@ class FakeRapi:
         """End a job, well or badly, with what that does to the cluster, and give the event."""
         job = self.jobs[job_id]
         job.ended_at = self.clock()
+        if job.effect is not None and failed is None:
+            failed = job.effect()
+        if job.spec is not None and failed is None:
+            failed = self.networks.refusal(nic.network for nic in job.spec.nics)
         if canceled:
             job.statuses, job.results = ["canceled"] * len(job.opcodes), ["Job canceled by request"] * len(job.opcodes)
         elif failed is not None:
@@ -320,7 +368,7 @@ class FakeRapi:
         )
 
     def open_jobs(self) -> list[int]:
-        return [job.id for job in self.jobs.values() if job.ended_at is None]
+        return [job.id for job in list(self.jobs.values()) if job.ended_at is None]
 
     def forget(self, job_id: int) -> None:
         """Lose a job, as a cluster does whose queue was purged."""
@@ -339,7 +387,7 @@ class FakeRapi:
             found = self.instances[job.instance]
             found.vcpus, found.ram = self.sizes.get(job.instance, (found.vcpus, found.ram))
             for change in self._nic_changes.pop(job.instance, ()):
-                found.change_nic(change)
+                found.change_nic(change, self.networks)
         elif opcode == Opcode.SHUTDOWN and job.instance in self.instances:
             self.instances[job.instance].status = "ADMIN_down"
 
@@ -350,8 +398,18 @@ class FakeRapi:
         with self._lock:
             self.asked.append(what)
 
+    def _users_of(self, network: str) -> list[str]:
+        return [each.name for each in list(self.instances.values()) if any(nic.network == network for nic in each.nics)]
+
     def _submit(
-        self, method: str, opcode: Opcode, name: str, reason: str | None, *, spec: InstanceSpec | None = None
+        self,
+        method: str,
+        opcode: str,
+        name: str,
+        reason: str | None,
+        *,
+        spec: InstanceSpec | None = None,
+        effect: Effect | None = None,
     ) -> int:
         self.meanwhile(method)
         if self.unreachable:
@@ -361,6 +419,7 @@ class FakeRapi:
             if self.refusals:
                 raise self.refusals.pop(0)
         job = self._add((opcode,), name, reason, spec=spec)
+        job.effect = effect
         with self._lock:
             if self.lose_replies:
                 self.lose_replies -= 1
@@ -405,6 +464,8 @@ def refused(
 
 def _target(opcode: str, name: str) -> dict[str, str]:
     """Give the members by which an operation names its instance."""
+    if opcode.startswith("OP_NETWORK_"):
+        return {"network_name": name}
     if opcode in (Opcode.TAGS_SET, Opcode.TAGS_DEL):
         return {"kind": "instance", "name": name}
     return {"instance_name": name}

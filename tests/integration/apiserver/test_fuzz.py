@@ -21,7 +21,7 @@ from apiserver.settings import ApiSettings
 from cloud import accounts
 from cloud.settings import CloudSettings
 from db.users import Role
-from tests.support import clouds, fuzz
+from tests.support import clouds, consoles, fuzz
 from tests.support.clouds import World
 from tests.unit.apiserver.asking import Asking
 
@@ -55,7 +55,8 @@ def world(tmp_path: Path) -> Iterator[World]:
 
 @pytest.fixture
 def app(world: World) -> flask.Flask:
-    cloud = dataclasses.replace(world.cloud, vault=world.vault)
+    shown = consoles.desk(consoles.Places(), consoles.FakeProxy())
+    cloud = dataclasses.replace(world.cloud, vault=world.vault, console_desk=shown)
     return create_app(cloud, ApiSettings(public_url="http://cloud.example:8774"), bus_ready=lambda: True)
 
 

@@ -33,6 +33,8 @@ class Api:
     url: str
     process: process.Guarded
     metrics: Path
+    config: Path
+    log: Path
 
     def ask(
         self, path: str, *, body: object = None, headers: dict[str, str] | None = None
@@ -86,7 +88,7 @@ def api(tmp_path: Path, postgres_url: str) -> Iterator[Api]:
         env={**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(metrics)},
         cwd=Path(__file__).parents[3],
     )
-    found = Api(f"http://127.0.0.1:{port}", running, metrics)
+    found = Api(f"http://127.0.0.1:{port}", running, metrics, file, tmp_path / "log")
     try:
         until(found.alive)
         yield found
@@ -123,6 +125,31 @@ def test_a_killed_worker_is_replaced(api: Api) -> None:
     os.kill(killed, signal.SIGKILL)
     until(lambda: killed not in api.workers() and len(api.workers()) == WORKERS)
     until(api.alive)
+
+
+def test_sighup_reads_the_configuration_again_and_drops_no_request(api: Api) -> None:
+    until(lambda: len(api.workers()) == WORKERS)
+    old = api.workers()
+    api.config.write_text(api.config.read_text().replace(f"workers = {WORKERS}", f"workers = {WORKERS + 1}"))
+    answers: list[int] = []
+    api.process.send_signal(signal.SIGHUP)
+
+    def renewed() -> bool:
+        answers.append(api.ask("/identity/v3")[0])
+        now = api.workers()
+        return len(now) == WORKERS + 1 and not now & old
+
+    until(renewed)
+    assert set(answers) == {200}
+
+
+def test_sighup_with_a_configuration_that_can_not_be_meant_changes_nothing(api: Api) -> None:
+    until(lambda: len(api.workers()) == WORKERS)
+    api.config.write_text("[api]\nworkerz = 3\n")
+    api.process.send_signal(signal.SIGHUP)
+    until(lambda: "did you mean workers?" in api.log.read_text())
+    until(lambda: len(api.workers()) == WORKERS)
+    assert api.ask("/identity/v3")[0] == 200
 
 
 def test_sigterm_ends_it_in_good_order(api: Api) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import random
 import threading
 from collections.abc import Callable, Sequence
@@ -10,10 +11,24 @@ from functools import partial
 
 import pytest
 
-from cloud import addresses, events, floating_ips, instances, interfaces, ports, quotas, segments
+from cloud import (
+    addresses,
+    events,
+    floating_ips,
+    floating_moves,
+    instances,
+    interfaces,
+    ports,
+    quotas,
+    segments,
+    subnets,
+    told,
+)
 from cloud import networks as cloud_networks
 from cloud.floating_ips import FloatingChange, FloatingSpec, Target
 from cloud.networks import NetworkSpec
+from cloud.ports import Interface
+from cloud.subnets import SubnetChange
 from common import messages
 from common.errors import Busy, Conflict, NotFound, QuotaExceeded
 from common.jobs import JobStatus
@@ -308,3 +323,72 @@ def test_floating_ips_given_back_and_associated_at_once_while_their_servers_go(p
     with world.cloud.sessions.read() as db:
         for view in left:
             assert address_history.page(db, view.address.ip, limit=1)[0].until is None
+
+
+def test_floating_ips_that_change_places_at_once_are_each_at_one_server_in_the_end(postgres_world: World) -> None:
+    world = postgres_world
+    raise_limit(world)
+    networks.add(world.cloud, "10.0.0.0/24", name="inside", is_default=True)
+    outside = networks.add(world.cloud, "203.0.113.0/27", name="outside", external=True)
+    servers = [world.active(f"web{number}") for number in range(4)]
+    targets = [Target(interfaces.page(world.cloud, world.caller, one)[0].view.port.id) for one in servers]
+
+    def run_out() -> None:
+        # what an attach waits for may be a detach that another server's end brings about
+        for _ in range(3):
+            for server in servers:
+                while any(job.finished_at is None for job in world.jobs(server)):
+                    world.finish(server)
+            together([partial(floating_moves.plan, world.cloud)] * 3)
+
+    def associate(floating: str, target: Target) -> None:
+        change = FloatingChange(associates=True, target=target)
+        floating_ips.update(world.cloud, world.fresh(), floating, change)
+
+    kept = [
+        floating_ips.create(world.cloud, world.fresh(), FloatingSpec(outside, target=target)).floating.id
+        for target in targets
+    ]
+    run_out()
+    for shift in (1, 3, 2):
+        moves = [partial(associate, one, targets[(at + shift) % 4]) for at, one in enumerate(kept)]
+        # each is asked to leave a server that another is to come to: the first of them wins
+        assert {type(err) for err in together(moves)} <= {Conflict, Busy}
+        run_out()
+    found = [floating_ips.get(world.cloud, world.caller, one) for one in kept]
+    assert [(each.moving, each.fixed is not None) for each in found] == [(False, True)] * 4
+    assert all(each.fixed and each.fixed.instance_id == each.port.instance_id for each in found)
+    assert quotas.audit(world.cloud) == []
+
+
+def test_a_subnet_that_changes_while_its_servers_come_and_go_tells_each_the_last_of_it(postgres_world: World) -> None:
+    world = postgres_world
+    raise_limit(world)
+    network = networks.add(world.cloud, "10.0.0.0/24", is_default=True)
+    (subnet,) = cloud_networks.get(world.cloud, networks.operator(), network).subnets
+    servers = [world.active(f"web{number}") for number in range(4)]
+
+    def change(number: int) -> None:
+        asked = SubnetChange(nameservers=(ipaddress.ip_address(f"192.0.2.{number}"),))
+        subnets.update(world.cloud, networks.operator(), subnet.id, asked)
+
+    def attach(server: str) -> None:
+        interfaces.attach(world.cloud, world.fresh(), server, Interface(network_id=network))
+
+    for number in (1, 11):
+        calls: list[Callable[[], object]] = [partial(change, number + more) for more in range(4)]
+        calls += [partial(attach, server) for server in servers[:2]]
+        calls += [partial(told.plan, world.cloud)] * 3
+        calls += [partial(world.create, "more"), partial(world.submit)]
+        assert {type(err) for err in together(calls)} <= {Busy}
+        change(number + 9)
+        running = instances.page(world.cloud, world.caller, Filter(project_id=None), limit=99)
+        for _ in range(3):
+            for server in running:
+                while any(job.finished_at is None for job in world.jobs(server.id)):
+                    world.finish(server.id)
+            world.clock.tick(60)
+            told.plan(world.cloud)
+        for server in running:
+            tags = world.rapi.tags[f"syros-{server.id}"]
+            assert {tag.rpartition(":")[2] for tag in tags if ":dns4:" in tag} == {f"192.0.2.{number + 9}"}, tags

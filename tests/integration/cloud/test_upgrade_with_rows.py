@@ -107,6 +107,38 @@ def test_addresses_that_are_held_are_in_the_history_after_the_upgrade(url: str) 
     sessions.close()
 
 
+def test_interfaces_that_were_attached_are_known_to_have_come_later_after_the_upgrade(url: str) -> None:
+    sessions = Sessions(config.Database(url=url))
+    schema.upgrade(sessions.engine, revision="0021")
+    metadata = sa.MetaData()
+    metadata.reflect(sessions.engine)
+    tables = metadata.tables
+    with sessions.begin() as db:
+        db.execute(_row(tables["projects"], id="p", name="p"))
+        db.execute(_row(tables["backends"], id=1, name="b"))
+        db.execute(_row(tables["flavors"], id="f", name="f"))
+        wanted = {"project_id": "p", "backend_id": 1, "flavor_id": "f", "image_id": None, "state": "active"}
+        db.execute(_row(tables["instances"], id="s", **wanted))
+        db.execute(_row(tables["networks"], id="n", project_id=None, kind="flat"))
+        for port in ("first", "later"):
+            wanted = {"network_id": "n", "project_id": "p", "mac": port, "instance_id": "s"}
+            db.execute(_row(tables["ports"], id=port, **wanted))
+        for number, (action, spec) in enumerate((("create", {}), ("attach-interface", {"port_id": "later"}))):
+            row = {"id": number, "instance_id": "s", "backend_id": 1, "action": action, "spec": spec}
+            db.execute(_row(tables["jobs"], status="success", project_id="p", ganeti_id=number, **row))
+
+    schema.upgrade(sessions.engine)
+
+    with sessions.read() as db:
+        query = "SELECT id, later, told_due_at, told_generation, told_digest FROM ports ORDER BY id"
+        assert [tuple(row) for row in db.execute(sa.text(query))] == [
+            ("first", False, None, 0, None),
+            ("later", True, None, 0, None),
+        ]
+    assert schema.differences(sessions.engine) == []
+    sessions.close()
+
+
 # object: a column's value, of whatever type the column has
 def _row(table: sa.Table, **values: object) -> sa.Insert:
     """Fill every column that must have a value and was given none."""
@@ -122,7 +154,7 @@ def _something(column: sa.Column[object]) -> object:
         return True
     if isinstance(kind, sa.DateTime):
         return NOW
-    if isinstance(kind, sa.Integer):
+    if isinstance(kind, (sa.Integer, sa.Float)):
         return 1
     if isinstance(kind, sa.JSON):
         return {}

@@ -52,9 +52,18 @@ class Node:
         }
         self._run(self.script, environ)
 
-    def modified(self, guest: taps.Guest, address: str, *, firewall: Sequence[str], instance: str = "") -> None:
+    def modified(
+        self,
+        guest: taps.Guest,
+        address: str,
+        *,
+        firewall: Sequence[str] = (),
+        facts: Sequence[str] = (),
+        instance: str = "",
+    ) -> None:
         """Run the hook as after a change of a guest's tags."""
         tags = [*_tags(guest, address), *(f"syros:port-{guest.tap}:fw:{rule}" for rule in firewall)]
+        tags += [f"syros:port-{guest.tap}:{fact}" for fact in facts]
         environ = {
             "PATH": os.environ["PATH"],
             "GANETI_HOOKS_PHASE": "post",

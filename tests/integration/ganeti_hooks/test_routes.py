@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from ganeti_hooks import install
 from lab import process
 from tests.integration.ganeti_hooks import nodes
 from tests.integration.nfdhcpd.clients import Client
@@ -179,7 +180,7 @@ def test_a_guest_that_moved_away_is_reached_at_its_new_node(
     guest.run("ip", "address", "add", "192.0.2.10/32", "dev", "eth0")
     guest.run("ip", "address", "add", "2001:db8::10/128", "dev", "eth0", "nodad")
     routes_of(guest)
-    node.run_hook("instance-migrate", "syros-routes")
+    node.run_hook("instance-migrate", install.SWEEP_NAME)
 
     assert "192.0.2.10" not in left(node)
     assert "2001:db8::10" not in left(node)

@@ -69,6 +69,20 @@ def test_a_second_job_on_an_instance_waits_for_the_first(sim: conftest.Sim) -> N
     assert sim.ended(second)["status"] == "success"
 
 
+def test_a_disconnect_waits_for_the_groups_instances_and_a_connect_behind_it(sim: conftest.Sim) -> None:
+    sim.create("snf-1")
+    sim.network()
+    sim.do("POST", "/2/networks", {"network_name": "net-2", "network": "10.78.0.0/28", "conflicts_check": False})
+    first = stuck(sim)
+    second = sim.submit("PUT", "/2/networks/net-1/disconnect", {"group_name": "default"})
+    conftest.eventually(lambda: sim.status_of(second) == "waiting")
+    link = {"group_name": "default", "network_mode": "bridged", "network_link": "br0", "conflicts_check": False}
+    third = sim.submit("PUT", "/2/networks/net-2/connect", link)
+    conftest.eventually(lambda: sim.status_of(third) == "waiting")
+    sim.knobs.release_job(first)
+    assert {sim.ended(job)["status"] for job in (second, third)} == {"success"}
+
+
 def test_a_queued_job_is_dequeued(sim: conftest.Sim) -> None:
     sim.create("snf-1")
     first = stuck(sim)

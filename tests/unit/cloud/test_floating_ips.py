@@ -8,16 +8,17 @@ from dataclasses import replace
 
 import pytest
 
-from cloud import floating_ips, instances, interfaces, networks, ports, quotas, security_groups
+from cloud import floating_ips, floating_moves, instances, interfaces, networks, ports, quotas, security_groups
 from cloud.floating_ips import FloatingChange, FloatingSpec, Target
 from cloud.ports import Interface, PortChange, PortSpec
 from cloud.security_groups import GroupSpec
 from cloud.states import Action
 from common.errors import Busy, CloudError, Conflict, Forbidden, Invalid, NotFound, QuotaExceeded
 from common.jobs import Opcode
+from db import address_history
 from db import quotas as quota_rows
 from db.floating_ips import Filter, FloatingView
-from db.instances import State, Task
+from db.instances import Instance, State, Task
 from db.quotas import Resource
 from db.users import Role
 from tests.support import clouds, ganeti
@@ -246,19 +247,155 @@ def test_another_port_of_the_same_server_is_named_without_a_job(world: World, as
     assert run_out(world, server) == []
 
 
-def test_it_does_not_move_to_another_server_before_it_is_disassociated(
-    world: World, associated: str, server: str
+@pytest.fixture
+def other(world: World, associated: str) -> str:
+    """Another server, beside the one that has the floating IP."""
+    assert associated
+    return world.active("other")
+
+
+def go_on(world: World) -> int:
+    world.clock.tick()
+    return floating_moves.plan(world.cloud)
+
+
+def test_it_leaves_one_server_and_then_comes_to_another(world: World, associated: str, server: str, other: str) -> None:
+    port = fixed_port(world, other)
+    asked = associate(world, associated, port)
+    assert (asked.fixed and asked.fixed.id, asked.fixed_ip, asked.moving) == (port, "10.0.0.3", True)
+    assert (asked.port.instance_id, world.instance(server).task) == (server, Task.DETACHING)
+    assert (go_on(world), world.instance(other).task) == (0, None)
+
+    world.finish(server)
+    assert (show(world, associated).port.instance_id, ips(world, other)) == (None, [("10.0.0.3", False)])
+    assert (go_on(world), go_on(world)) == (1, 0)
+    found = show(world, associated)
+    assert (found.port.instance_id, found.moving, world.instance(other).task) == (other, False, Task.ATTACHING)
+    assert {job.request_id for job in world.jobs(other) if job.finished_at is None} == {
+        job.request_id for job in world.jobs(server) if job.action == Action.DETACH_INTERFACE
+    }
+    run_out(world, server)
+    run_out(world, other)
+    found = show(world, associated)
+    assert (found.fixed and found.fixed.id, found.floating.fixed_ip, found.port.instance_id) == (
+        port,
+        "10.0.0.3",
+        other,
+    )
+    assert (ips(world, server), ips(world, other)[1:]) == ([("10.0.0.2", False)], [("203.0.113.2", True)])
+    assert quotas.audit(world.cloud) == []
+
+
+def test_its_history_has_it_at_one_server_and_then_at_the_other(
+    world: World, associated: str, server: str, other: str
 ) -> None:
-    other = world.active("other")
-    with pytest.raises(Conflict, match="disassociate"):
+    associate(world, associated, fixed_port(world, other))
+    run_out(world, server)
+    go_on(world)
+    run_out(world, other)
+    address = show(world, associated).address.ip
+    with world.cloud.sessions.read() as db:
+        held = list(reversed(address_history.page(db, address, limit=9)))
+    assert [each.instance_id for each in held] == [None, server, None, other]
+    assert [each.until for each in held[:-1]] == [each.since for each in held[1:]]
+
+
+def test_a_detach_that_fails_leaves_it_where_it_was(world: World, associated: str, server: str, other: str) -> None:
+    before = show(world, associated)
+    associate(world, associated, fixed_port(world, other))
+    world.finish(server, failed=ganeti.error())
+    found = show(world, associated)
+    assert (found.port.instance_id, found.moving, found.fixed_ip) == (server, False, "10.0.0.2")
+    assert found.fixed and before.fixed
+    assert found.fixed.id == before.fixed.id
+    assert (go_on(world), ips(world, other)) == (0, [("10.0.0.3", False)])
+
+
+def test_an_attach_that_fails_leaves_it_with_neither(world: World, associated: str, server: str, other: str) -> None:
+    associate(world, associated, fixed_port(world, other))
+    run_out(world, server)
+    assert go_on(world) == 1
+    world.finish(other)
+    world.finish(other, failed=ganeti.error())
+    found = show(world, associated)
+    assert (found.port.instance_id, found.fixed, found.moving) == (None, None, False)
+    assert (go_on(world), used(world), world.instance(other).task) == (0, 1, None)
+
+
+def test_it_waits_for_a_server_that_is_used_meanwhile(world: World, associated: str, server: str, other: str) -> None:
+    associate(world, associated, fixed_port(world, other))
+    world.act(other, Action.STOP)
+    run_out(world, server)
+    assert (go_on(world), show(world, associated).moving) == (0, True)
+    run_out(world, other)
+    assert go_on(world) == 1
+    run_out(world, other)
+    assert ips(world, other)[1:] == [("203.0.113.2", True)]
+
+
+def test_it_comes_to_no_server_that_is_gone_or_broken(world: World, associated: str, server: str, other: str) -> None:
+    associate(world, associated, fixed_port(world, other))
+    world.delete(other)
+    run_out(world, server)
+    run_out(world, other)
+    assert go_on(world) == 0
+    third = world.active("third")
+    associate(world, associated, fixed_port(world, third))
+    run_out(world, third)
+    fourth = world.active("fourth")
+    associate(world, associated, fixed_port(world, fourth))
+    with world.cloud.sessions.begin() as db:
+        db.get_one(Instance, fourth).state = State.ERROR
+    run_out(world, third)
+    assert go_on(world) == 0
+    found = show(world, associated)
+    assert (found.port.instance_id, found.fixed, found.moving, used(world)) == (None, None, False, 1)
+
+
+@pytest.mark.parametrize("left", [False, True])
+def test_who_changes_their_mind_meanwhile_is_heard(
+    world: World, associated: str, server: str, other: str, left: bool
+) -> None:
+    third = world.active("third")
+    associate(world, associated, fixed_port(world, other))
+    if left:
+        run_out(world, server)
+    found = associate(world, associated, fixed_port(world, third))
+    assert found.fixed and found.fixed.id == fixed_port(world, third)
+    if left:
+        run_out(world, third)
         associate(world, associated, fixed_port(world, other))
-    associate(world, associated, None)
+        associate(world, associated, None)
+        run_out(world, third)
+        assert (go_on(world), show(world, associated).fixed) == (0, None)
+        return
     with pytest.raises(Busy):
         associate(world, associated, fixed_port(world, server))
     run_out(world, server)
+    assert go_on(world) == 1
+    run_out(world, third)
+    assert (ips(world, other)[1:], ips(world, third)[1:]) == ([], [("203.0.113.2", True)])
+
+
+def test_one_that_is_deleted_on_its_way_is_gone(world: World, associated: str, server: str, other: str) -> None:
     associate(world, associated, fixed_port(world, other))
-    run_out(world, other)
-    assert show(world, associated).port.instance_id == other
+    floating_ips.delete(world.cloud, world.fresh(), associated)
+    run_out(world, server)
+    assert (go_on(world), used(world), quotas.audit(world.cloud)) == (0, 0, [])
+    with pytest.raises(NotFound):
+        show(world, associated)
+
+
+def test_what_cannot_come_to_the_other_server_stays(world: World, associated: str, server: str, other: str) -> None:
+    inside = interfaces.page(world.cloud, world.fresh(), other)[0].view.port.network_id
+    for _ in range(interfaces.MOST - 1):
+        interfaces.attach(world.cloud, world.fresh(), other, Interface(network_id=inside))
+        run_out(world, other)
+    with pytest.raises(Conflict, match="interfaces"):
+        associate(world, associated, fixed_port(world, other))
+    with pytest.raises(Invalid, match="fixed_ip_address"):
+        associate(world, associated, fixed_port(world, world.active("third")), "10.0.0.77")
+    assert (show(world, associated).port.instance_id, world.instance(server).task) == (server, None)
 
 
 def test_while_something_is_under_way_nothing_else_begins(world: World, kept: str, server: str) -> None:
@@ -392,4 +529,4 @@ def test_what_a_change_costs_does_not_depend_on_how_many_there_are(world: World,
 
         counts.append(go_through_all())
     assert counts[0] == counts[1]
-    assert all(mine <= most for mine, most in zip(counts[0], (20, 35, 20, 20), strict=True)), counts[0]
+    assert all(mine <= most for mine, most in zip(counts[0], (20, 38, 20, 20), strict=True)), counts[0]

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from cloud import instances, interfaces, nic_drift, ports, reconciler
-from cloud.nic_drift import Kind
+from cloud.nic_drift import Inside, Kind
 from cloud.ports import Interface
 from cloud.reconciler import Finding
 from common.errors import Busy
@@ -42,6 +42,52 @@ SEEN = Nic(0, "02:53:79:00:00:01", "192.0.2.2", "bridged", "br0", None, "uuid-1"
 def test_every_difference_has_its_kind_and_its_change(seen: Nic | None, kind: Kind | None, change: object) -> None:
     found = list(nic_drift.compare([SPEC], [seen] if seen is not None else []))
     assert [(each.kind, each.change) for each in found] == ([(kind, change)] if kind is not None else [])
+
+
+NAMED = replace(SPEC, network="net")
+WITHIN = replace(SEEN, network="net")
+
+
+def inside_of(*, running: bool = False, settled: bool = True, prefixed: bool = False) -> Inside:
+    names = frozenset({"net"})
+    return Inside(nics=[NAMED], settled=names if settled else (), prefixed=names if prefixed else (), running=running)
+
+
+@pytest.mark.parametrize(
+    ("seen", "inside", "kind", "change"),
+    [
+        (WITHIN, inside_of(), None, None),
+        (WITHIN, inside_of(settled=False), None, None),
+        (SEEN, inside_of(settled=False), None, None),
+        (None, inside_of(), Kind.MISSING, ["add", -1, NAMED.body()]),
+        (None, inside_of(settled=False), Kind.MISSING, ["add", -1, SPEC.body()]),
+        (SEEN, inside_of(), Kind.OUTSIDE, ["modify", "uuid-1", {"network": "net", "ip": "192.0.2.2"}]),
+        (
+            replace(SEEN, name=None, link="br9"),
+            inside_of(),
+            Kind.OUTSIDE,
+            ["modify", "uuid-1", {"name": SPEC.name, "network": "net", "ip": "192.0.2.2"}],
+        ),
+        (SEEN, inside_of(running=True), Kind.OUTSIDE, None),
+        (SEEN, inside_of(prefixed=True), Kind.OUTSIDE, None),
+        (replace(SEEN, network="by-hand"), inside_of(), Kind.OUTSIDE, None),
+        (replace(WITHIN, ip=None), inside_of(running=True), Kind.DIFFERS, ["modify", "uuid-1", {"ip": "192.0.2.2"}]),
+        (replace(WITHIN, link="br9"), inside_of(), Kind.DIFFERS, None),
+    ],
+)
+def test_a_nic_is_in_its_network_where_that_can_be(
+    seen: Nic | None, inside: Inside, kind: Kind | None, change: object
+) -> None:
+    found = list(nic_drift.compare([SPEC], [seen] if seen is not None else [], inside=inside))
+    assert [(each.kind, each.change) for each in found] == ([(kind, change)] if kind is not None else [])
+
+
+def test_a_nic_that_can_not_come_in_is_put_right_where_it_is() -> None:
+    found = list(nic_drift.compare([SPEC], [replace(SEEN, link="br9")], inside=inside_of(running=True)))
+    assert [(each.kind, each.change) for each in found] == [
+        (Kind.OUTSIDE, None),
+        (Kind.DIFFERS, ["modify", "uuid-1", {"link": "br0"}]),
+    ]
 
 
 def test_an_address_that_the_port_does_not_have_is_taken_off() -> None:

@@ -200,6 +200,7 @@ def test_an_external_interface_that_comes_later_is_told_its_gateway_too(
     made = in_networks(world, [three[name] for name in order])
     with world.cloud.sessions.read() as db:
         places = ports.places(db, [made])[made]
+    places[-1].port.later = True
     found = nic_tags.of_one(places, places[-1].port.id, hostname="web", firewalls={})
     assert any(":gw4:" in tag for tag in found) is told
 

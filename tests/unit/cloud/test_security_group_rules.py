@@ -241,7 +241,7 @@ def test_the_number_of_statements_does_not_depend_on_the_number_of_ports(world: 
         with world.cloud.sessions.read() as db:
             wanted = [port.id for port in several]
             counts.append(len(clouds.count_statements(world.cloud.sessions, partial(group_rows.rules_of, db, wanted))))
-    assert counts == [3, 3]
+    assert counts == [4, 4]
     assert network
 
 

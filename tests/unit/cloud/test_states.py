@@ -30,6 +30,7 @@ ALLOWED = {
         Action.ATTACH_INTERFACE,
         Action.DETACH_INTERFACE,
         Action.FIREWALL,
+        Action.TELL,
         Action.REPAIR_INTERFACES,
     },
     State.STOPPED: {
@@ -46,6 +47,7 @@ ALLOWED = {
         Action.ATTACH_INTERFACE,
         Action.DETACH_INTERFACE,
         Action.FIREWALL,
+        Action.TELL,
         Action.REPAIR_INTERFACES,
     },
     State.ERROR: {Action.DELETE, Action.CLEANUP, Action.REBUILD},
@@ -60,7 +62,7 @@ ALLOWED = {
     State.DELETED: set[Action](),
 }
 #: what may begin while something is under way, too
-OVERLAPPING = {Action.DELETE, Action.SOFT_DELETE, Action.CLEANUP, Action.FIREWALL}
+OVERLAPPING = {Action.DELETE, Action.SOFT_DELETE, Action.CLEANUP, Action.FIREWALL, Action.TELL}
 _SEEN = frozenset({State.ACTIVE, State.STOPPED})
 #: what makes sense only while a server rests in a task, and in which states
 AFTER = {
@@ -78,6 +80,7 @@ TASKS = {
     Action.DELETE: Task.DELETING,
     Action.CLEANUP: None,
     Action.FIREWALL: None,
+    Action.TELL: None,
     Action.RESIZE: Task.RESIZING,
     Action.CONFIRM_RESIZE: Task.RESIZING,
     Action.REVERT_RESIZE: Task.REVERTING,

@@ -115,6 +115,13 @@ def test_a_secret_may_lie_in_a_file_of_its_own(tmp_path: Path) -> None:
     assert garden(environ={"SYROS_BUS_PASSWORD_FILE": str(secret)}, folder=tmp_path).password == "open sesame"
 
 
+def test_a_credential_of_the_file_s_name_is_read_in_its_place(tmp_path: Path) -> None:
+    (tmp_path / "password").write_text("swordfish\n")
+    environ = {"CREDENTIALS_DIRECTORY": str(tmp_path)}
+
+    assert garden("[bus]\npassword_file = '/not/for/us/password'", environ, folder=tmp_path).password == "swordfish"
+
+
 def test_a_secret_file_that_is_missing_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(config.ConfigError, match="secret file /nowhere/at/all: No such file"):
         garden("[bus]\npassword_file = '/nowhere/at/all'", folder=tmp_path)

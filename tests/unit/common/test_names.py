@@ -52,3 +52,11 @@ def test_an_instance_id_is_read_back_from_its_ganeti_name() -> None:
 )
 def test_a_name_that_is_not_ours_has_no_instance_id(name: str) -> None:
     assert names.instance_id("syros-", name) is None
+
+
+def test_a_networks_name_in_ganeti_is_read_back_and_is_no_instances() -> None:
+    name = names.network_name("syros-", UUID)
+    assert (name, names.network_id("syros-", name)) == (f"syros-net-{UUID}", UUID)
+    assert names.instance_id("syros-", name) is None
+    others = ("by-hand", names.instance_name("syros-", UUID), f"other-net-{UUID}", f"syros-net-net-{UUID}")
+    assert [names.network_id("syros-", other) for other in others] == [None] * 4

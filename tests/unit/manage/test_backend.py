@@ -41,6 +41,15 @@ def test_a_cluster_is_added_and_knows_its_capacity(operator: Operator, simulator
     assert operator.json("backend", "show", "lab") == made
 
 
+def test_whether_ganeti_is_to_have_networks_is_chosen_and_taken_back(operator: Operator, simulator: Simulator) -> None:
+    made = operator.json(*add_arguments(operator, simulator, "--no-refresh"))
+    assert made["network_objects"] is False
+    assert operator.json("backend", "set", "lab", "--network-objects")["network_objects"] is True
+    assert operator.json("backend", "set", "lab", "--no-network-objects")["network_objects"] is False
+    operator.run("backend", "set", "lab", code=2)
+    operator.run("backend", "set", "elsewhere", "--network-objects", code=1)
+
+
 def test_a_password_is_never_shown_nor_kept_in_the_clear(operator: Operator, simulator: Simulator) -> None:
     secret = "correct-horse-battery"
     arguments = list(add_arguments(operator, simulator, "--no-refresh"))

@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.unit.manage.conftest import Operator
+from gntsim.server import Simulator
+from tests.unit.manage.conftest import Operator, add_arguments
 
 
 @pytest.fixture
@@ -27,6 +28,20 @@ def test_a_network_is_given_subnets_shown_and_removed(operator: Operator, networ
     assert operator.json("network", "remove", "public", "--yes") == {"removed": network}
     assert operator.json("network", "list") == []
     operator.run("network", "show", "public", code=1)
+
+
+def test_what_ganeti_has_of_a_network_is_shown_where_it_is_to_have_any(
+    operator: Operator, simulator: Simulator, network: str
+) -> None:
+    operator.json(*add_arguments(operator, simulator))
+    assert operator.json("network", "show", network)["objects"] == []
+    operator.json("backend", "set", "lab", "--network-objects")
+    (shown,) = operator.json("network", "show", network)["objects"]
+    assert (shown["backend"], shown["state"]) == ("lab", "none")
+    assert shown["why"] == "it has 0 IPv4 subnets, and Ganeti's networks have one"
+    operator.json("network", "add-subnet", network, "192.0.2.0/24")
+    (shown,) = operator.json("network", "show", network)["objects"]
+    assert shown["why"] == "no port has come there yet"
 
 
 @pytest.mark.parametrize(

@@ -5,12 +5,12 @@ from pathlib import Path
 from cloud import accounts, flavors, images
 from cloud.context import Caller, Cloud
 from cloud.settings import CloudSettings
-from common import config
+from common import clouds, config
 from db import schema
 from db.images import Filter
 from db.sessions import Sessions
 from db.users import Role
-from sandbox import clouds, secrets, seed
+from sandbox import secrets, seed
 
 
 def test_secrets_are_made_once_and_read_back(tmp_path: Path) -> None:

@@ -22,7 +22,9 @@ from db.backends import Backend
 from db.images import Visibility
 from db.instances import Instance, State, Task
 from db.sessions import Sessions
+from tests.support import networks
 from tests.unit.apiserver.asking import Asking
+from tests.unit.apiserver.compute.endings import end_jobs
 from tests.unit.apiserver.conftest import Clock
 
 MakeServer = Callable[..., str]
@@ -182,3 +184,19 @@ def active(make: MakeServer, become: Become) -> str:
     server = make()
     become(server, State.ACTIVE)
     return server
+
+
+@pytest.fixture
+def outside(cloud: Cloud) -> str:
+    """An external network, which floating IPs are taken of."""
+    return networks.add(cloud, "203.0.113.0/29", name="outside", external=True)
+
+
+@pytest.fixture
+def server(cloud: Cloud, make: MakeServer, become: Become) -> str:
+    """The id of a server that runs, in a network that is not external."""
+    network = networks.add(cloud, "10.0.0.0/24", name="inside")
+    made = make(networks=[{"uuid": network}])
+    end_jobs(cloud, made)
+    become(made, State.ACTIVE)
+    return made

@@ -63,7 +63,7 @@ def test_an_action_that_can_not_be_meant_is_refused(demo: Asking, active: str, b
     assert (answer.status_code, answer.json["badRequest"]["code"]) == (400, 400)
 
 
-@pytest.mark.parametrize("name", ["suspend", "pause", "os-getVNCConsole"])
+@pytest.mark.parametrize("name", ["suspend", "pause", "shelve"])
 def test_an_action_that_is_not_served_yet_is_told_by_name(demo: Asking, active: str, name: str) -> None:
     answer = demo.post(f"{PATH}/{active}/action", {name: None})
     assert answer.status_code == 501

@@ -6,27 +6,12 @@ import pytest
 
 from cloud.context import Cloud
 from db.instances import State
-from tests.support import networks
 from tests.unit.apiserver.asking import Asking
 from tests.unit.apiserver.compute.conftest import Become, MakeServer
-from tests.unit.apiserver.compute.test_interfaces import end_jobs
+from tests.unit.apiserver.compute.endings import end_jobs
 
 PATH = "/compute/v2.1/os-floating-ips"
 SERVERS = "/compute/v2.1/servers"
-
-
-@pytest.fixture
-def outside(cloud: Cloud) -> str:
-    return networks.add(cloud, "203.0.113.0/29", name="outside", external=True)
-
-
-@pytest.fixture
-def server(cloud: Cloud, make: MakeServer, become: Become) -> str:
-    inside = networks.add(cloud, "10.0.0.0/24", name="inside")
-    made = make(networks=[{"uuid": inside}])
-    end_jobs(cloud, made)
-    become(made, State.ACTIVE)
-    return made
 
 
 def act(asking: Asking, server: str, action: str, **words: object) -> int:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from cloud import events, interfaces
+from cloud import interfaces
 from cloud.context import Cloud
-from common.jobs import JobStatus
-from db import jobs
 from db.instances import State, Task
 from tests.support import networks
 from tests.unit.apiserver.asking import Asking
 from tests.unit.apiserver.compute.conftest import Become, MakeServer
+from tests.unit.apiserver.compute.endings import end_jobs
 
 PATH = "/compute/v2.1/servers"
 
@@ -36,19 +35,6 @@ def attached(demo: Asking, cloud: Cloud, server: str, network: str) -> str:
     answer = demo.post(f"{PATH}/{server}/os-interface", {"interfaceAttachment": {"net_id": network}})
     end_jobs(cloud, server)
     return str(answer.json["interfaceAttachment"]["port_id"])
-
-
-def end_jobs(cloud: Cloud, server: str) -> None:
-    """Have all that was begun end well."""
-    with cloud.sessions.read() as db:
-        waiting = [job.id for job in jobs.open_of_instance(db, server)]
-    for job_id in waiting:
-        with cloud.sessions.begin() as db:
-            held = events.hold(db, job_id)
-            assert held is not None
-            instance, job = held
-            job.status, job.finished_at = JobStatus.SUCCESS, cloud.clock()
-            events.conclude(db, instance, job, cloud.clock())
 
 
 def test_an_interface_is_attached_shown_and_detached(demo: Asking, cloud: Cloud, server: str, network: str) -> None:

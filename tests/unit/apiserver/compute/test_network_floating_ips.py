@@ -6,12 +6,13 @@ from datetime import timedelta
 
 import pytest
 
+from cloud import floating_moves
 from cloud.context import Cloud
 from db.instances import State
 from tests.support import networks
 from tests.unit.apiserver.asking import Asking
 from tests.unit.apiserver.compute.conftest import Become, MakeServer
-from tests.unit.apiserver.compute.test_interfaces import end_jobs
+from tests.unit.apiserver.compute.endings import end_jobs
 from tests.unit.apiserver.conftest import Clock
 from tests.unit.apiserver.network.test_networks import refused
 
@@ -20,24 +21,19 @@ SERVERS = "/compute/v2.1/servers"
 
 
 @pytest.fixture
-def outside(cloud: Cloud) -> str:
-    return networks.add(cloud, "203.0.113.0/29", name="outside", external=True)
-
-
-@pytest.fixture
-def server(cloud: Cloud, make: MakeServer, become: Become) -> str:
-    """The id of a server that runs, in a network that is not external."""
-    inside = networks.add(cloud, "10.0.0.0/24", name="inside")
-    made = make(networks=[{"uuid": inside}])
-    end_jobs(cloud, made)
-    become(made, State.ACTIVE)
-    return made
-
-
-@pytest.fixture
 def port(demo: Asking, server: str) -> str:
     """The id of the server's port."""
     return str(demo.get(f"/network/v2.0/ports?device_id={server}").json["ports"][0]["id"])
+
+
+@pytest.fixture
+def second(cloud: Cloud, demo: Asking, make: MakeServer, become: Become, port: str) -> str:
+    """The id of another server in the same network."""
+    network = demo.get(f"/network/v2.0/ports/{port}").json["port"]["network_id"]
+    made = make("second", networks=[{"uuid": network}])
+    end_jobs(cloud, made)
+    become(made, State.ACTIVE)
+    return made
 
 
 def take(asking: Asking, network: str, **more: object) -> dict[str, object]:
@@ -101,6 +97,33 @@ def test_one_is_associated_with_a_port_and_disassociated(
     end_jobs(cloud, server)
     found = demo.get(one).json["floatingip"]
     assert (found["port_id"], found["fixed_ip_address"], found["status"]) == (None, None, "DOWN")
+
+
+@pytest.mark.parametrize("by_compute", [False, True])
+def test_one_moves_from_one_server_to_another(
+    demo: Asking, cloud: Cloud, outside: str, server: str, port: str, second: str, by_compute: bool
+) -> None:
+    (target,) = demo.get(f"/network/v2.0/ports?device_id={second}").json["ports"]
+    one = f"{PATH}/{take(demo, outside, port_id=port)['id']}"
+    end_jobs(cloud, server)
+    if by_compute:
+        body = {"addFloatingIp": {"address": "203.0.113.2"}}
+        assert demo.post(f"{SERVERS}/{second}/action", body).status_code == 202
+    else:
+        assert demo.put(one, {"floatingip": {"port_id": target["id"]}}).status_code == 200
+    found = demo.get(one).json["floatingip"]
+    assert (found["port_id"], found["fixed_ip_address"], found["status"]) == (target["id"], "10.0.0.3", "DOWN")
+    assert found["port_details"]["device_id"] == second
+    for query in (f"port_id={target['id']}", "fixed_ip_address=10.0.0.3"):
+        assert len(demo.get(f"{PATH}?{query}").json["floatingips"]) == 1
+    assert demo.get(f"{PATH}?port_id={port}").json["floatingips"] == []
+
+    end_jobs(cloud, server)
+    assert demo.get(one).json["floatingip"]["status"] == "DOWN"
+    assert floating_moves.plan(cloud) == 1
+    end_jobs(cloud, second)
+    found = demo.get(one).json["floatingip"]
+    assert (found["port_id"], found["status"]) == (target["id"], "ACTIVE")
 
 
 def test_they_are_filtered_sorted_and_paged(

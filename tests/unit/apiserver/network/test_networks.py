@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from apiserver.network import unserved
 from cloud import accounts, quotas
 from cloud import segments as pools
 from cloud.context import Cloud
@@ -220,10 +221,114 @@ def test_guests_of_a_subnet_are_told_other_nameservers_and_routes(admin: Asking,
     assert {key: changed[key] for key in change} == change
 
 
+def test_a_subnet_gets_another_gateway_and_a_network_another_mtu(admin: Asking, public: str, subnet: str) -> None:
+    for gateway in (None, "192.0.2.1"):
+        changed = admin.put(f"{V2}/subnets/{subnet}", {"subnet": {"gateway_ip": gateway}})
+        assert (changed.status_code, changed.json["subnet"]["gateway_ip"]) == (200, gateway)
+    assert admin.put(f"{V2}/networks/{public}", {"network": {"mtu": 1400}}).json["network"]["mtu"] == 1400
+    refused(admin.put(f"{V2}/subnets/{subnet}", {"subnet": {"gateway_ip": "192.0.2.9"}}), 409, "gateway_ip")
+    refused(admin.put(f"{V2}/subnets/{subnet}", {"subnet": {"gateway_ip": "2001:db8::1"}}), 400, "gateway_ip")
+    refused(admin.put(f"{V2}/networks/{public}", {"network": {"mtu": 100}}), 400, "mtu")
+
+
+def test_a_network_says_whether_its_ports_are_firewalled(admin: Asking, demo: Asking, public: str, subnet: str) -> None:
+    assert demo.get(f"{V2}/networks/{public}").json["network"]["port_security_enabled"] is True
+    changed = admin.put(f"{V2}/networks/{public}", {"network": {"port_security_enabled": False}})
+    assert changed.json["network"]["port_security_enabled"] is False
+    made = demo.post(f"{V2}/ports", {"port": {"network_id": public}}).json["port"]
+    assert (made["port_security_enabled"], made["security_groups"]) == (False, [])
+    body = {"network": {"name": "open", "provider:physical_network": "br9", "port_security_enabled": False}}
+    assert admin.post(f"{V2}/networks", body).json["network"]["port_security_enabled"] is False
+    assert subnet
+
+
+def test_a_port_is_allowed_addresses_besides_its_own(admin: Asking, demo: Asking, public: str, subnet: str) -> None:
+    made = demo.post(f"{V2}/ports", {"port": {"network_id": public}}).json["port"]
+    port = f"{V2}/ports/{made['id']}"
+    pairs = [{"ip_address": "192.0.2.99"}, {"ip_address": "10.0.0.9/8", "mac_address": "02:00:5E:00:01:07"}]
+    refused(demo.put(port, {"port": {"allowed_address_pairs": pairs}}), 403, "network:write_all")
+    found = admin.put(port, {"port": {"allowed_address_pairs": pairs}}).json["port"]["allowed_address_pairs"]
+    assert found == [
+        {"ip_address": "192.0.2.99", "mac_address": made["mac_address"]},
+        {"ip_address": "10.0.0.0/8", "mac_address": "02:00:5e:00:01:07"},
+    ]
+    # what is shown may be sent back
+    assert admin.put(port, {"port": {"allowed_address_pairs": found}}).json["port"]["allowed_address_pairs"] == found
+    for bad in ("x", [{"ip_address": "x"}], [{"mac_address": "02:00:5e:00:01:07"}], [{"ip_address": "::1", "x": 1}]):
+        refused(admin.put(port, {"port": {"allowed_address_pairs": bad}}), 400, "allowed_address_pairs")
+    refused(
+        admin.put(port, {"port": {"allowed_address_pairs": [{"ip_address": "::1", "mac_address": "x"}]}}), 400, "mac"
+    )
+    assert demo.put(port, {"port": {"allowed_address_pairs": None}}).json["port"]["allowed_address_pairs"] == []
+    assert subnet
+
+
 @pytest.mark.parametrize("name", ["floatingips", "routers"])
 def test_what_there_is_none_of_yet_is_an_empty_list(demo: Asking, anyone: Asking, name: str) -> None:
     assert demo.get(f"{V2}/{name}").json == {name: []}
     assert anyone.get(f"{V2}/{name}").status_code == 401
+
+
+@pytest.mark.parametrize("thing", unserved.THINGS, ids=lambda thing: str(thing.path))
+def test_what_is_not_served_is_an_empty_list_and_says_why_none_is_made(
+    demo: Asking, anyone: Asking, thing: unserved.Thing
+) -> None:
+    path = f"{V2}/{thing.path}"
+    assert demo.get(f"{path}?name=x").json == {thing.key: []}
+    refused(demo.post(path, {"x": {}}), 400, thing.why)
+    for answer in (demo.get(f"{path}/x"), demo.put(f"{path}/x", {"x": {}}), demo.delete(f"{path}/x")):
+        refused(answer, 404, f"there is no {thing.one} x")
+    for answer in (anyone.get(path), anyone.post(path, {"x": {}}), anyone.get(f"{path}/x")):
+        assert answer.status_code == 401
+
+
+def test_there_are_no_tags_and_nothing_has_any(demo: Asking, public: str, subnet: str) -> None:
+    path = f"{V2}/networks/{public}/tags"
+    assert demo.get(path).json == {"tags": []}
+    assert demo.put(path, {"tags": []}).json == {"tags": []}
+    refused(demo.put(path, {"tags": ["red"]}), 400, "tags")
+    for key in ("networks", "subnets", "ports", "floatingips", "security-groups"):
+        assert list(demo.get(f"{V2}/{key}?tags=red").json.values()) == [[]]
+    assert len(demo.get(f"{V2}/subnets?not-tags=red").json["subnets"]) == 1
+    assert subnet
+
+
+def test_ports_are_filtered_by_whose_they_are(demo: Asking, public: str, subnet: str) -> None:
+    made = demo.post(f"{V2}/ports", {"port": {"network_id": public}}).json["port"]["id"]
+    for owner, found in (("", [made]), ("compute:nova", []), ("network:floatingip", []), ("network:dhcp", [])):
+        assert [each["id"] for each in demo.get(f"{V2}/ports?device_owner={owner}").json["ports"]] == found, owner
+    refused(demo.get(f"{V2}/ports?binding:host_id=node1"), 400, "binding:host_id")
+    assert subnet
+
+
+def test_a_subnets_pools_change_and_who_has_an_address_keeps_it(admin: Asking, public: str, subnet: str) -> None:
+    def taken(*ips: str) -> list[str]:
+        fixed = {"fixed_ips": [{"ip_address": ip} for ip in ips]} if ips else {}
+        made = admin.post(f"{V2}/ports", {"port": {"network_id": public, **fixed}})
+        assert made.status_code == 201, made.text
+        return [each["ip_address"] for each in made.json["port"]["fixed_ips"]]
+
+    taken("192.0.2.9")
+    taken("192.0.2.11")
+    pools = [{"start": "192.0.2.8", "end": "192.0.2.12"}, {"start": "192.0.2.20", "end": "192.0.2.20"}]
+    changed = admin.put(f"{V2}/subnets/{subnet}", {"subnet": {"allocation_pools": pools}}).json["subnet"]
+    assert changed["allocation_pools"] == pools
+    found = sorted(taken()[0] for _ in range(4))
+    assert found == ["192.0.2.10", "192.0.2.12", "192.0.2.20", "192.0.2.8"]
+    refused(admin.post(f"{V2}/ports", {"port": {"network_id": public}}), 409, "no free address")
+    for bad, status in (
+        ([{"start": "192.0.2.1", "end": "192.0.2.3"}], 409),
+        ([{"start": "10.0.0.1", "end": "x"}], 400),
+    ):
+        refused(admin.put(f"{V2}/subnets/{subnet}", {"subnet": {"allocation_pools": bad}}), status, "")
+    wider = [{"start": "192.0.2.2", "end": "192.0.2.20"}]
+    assert admin.put(f"{V2}/subnets/{subnet}", {"subnet": {"allocation_pools": wider}}).status_code == 200
+    assert len({taken()[0] for _ in range(13)} | {*found, "192.0.2.9", "192.0.2.11"}) == 19
+    assert (
+        admin.put(f"{V2}/subnets/{subnet}", {"subnet": {"allocation_pools": []}}).json["subnet"]["allocation_pools"]
+        == []
+    )
+    refused(admin.post(f"{V2}/ports", {"port": {"network_id": public}}), 409, "no free address")
 
 
 def test_extensions_are_listed_and_shown(demo: Asking) -> None:

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from sandbox import secrets
+from common import private_file
 
 
 @dataclass(frozen=True)
@@ -38,4 +38,4 @@ def write(path: Path, *, auth_url: str, logins: tuple[Login, ...]) -> None:
             "    region_name: RegionOne",
             "    identity_api_version: 3",
         ]
-    secrets.write_private(path, "\n".join(lines) + "\n")
+    private_file.write(path, "\n".join(lines) + "\n")

@@ -1,4 +1,4 @@
-"""Ganeti's hook after an operation that may have taken a guest from this node: see ganeti_hooks.routes.sweep."""
+"""Ganeti's hook after an operation that may have taken a guest from this node: see ganeti_hooks.kvm_network.sweep."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 
-from ganeti_hooks import routes
+from ganeti_hooks import kvm_network
 from ganeti_hooks.kvm_network import Node
 from ganeti_hooks.refused import Refused
 
@@ -14,11 +14,11 @@ from ganeti_hooks.refused import Refused
 OPERATIONS = ("instance-failover", "instance-migrate", "instance-modify", "instance-remove", "instance-stop")
 
 
-def main(_environ: Mapping[str, str], _node: Node) -> int:
+def main(_environ: Mapping[str, str], node: Node) -> int:
     """Do it; give the exit status, which Ganeti only logs."""
     try:
-        routes.sweep()
+        kvm_network.sweep(node)
     except (Refused, OSError, subprocess.SubprocessError, ValueError) as err:
-        sys.stderr.write(f"syros: routes of guests that have gone: {err}\n")
+        sys.stderr.write(f"syros: what guests that have gone left: {err}\n")
         return 1
     return 0

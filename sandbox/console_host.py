@@ -1,0 +1,110 @@
+"""A console host within the sandbox: the real vncauthproxy, and the simulated screens, in a loop of their own."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import socket
+import threading
+from collections.abc import Coroutine
+from typing import TypeVar
+
+from cloud.console_desk import Desk
+from cloud.console_places import Guest, Node, Places, Screen
+from cloud.console_proxies import Proxies
+from cloud.console_settings import ConsoleSettings
+from common.console_proxy import ConsoleProxy
+from sandbox import screens
+from sandbox.screens import Screens
+from vncauthproxy.service import Vncauthproxy
+from vncauthproxy.settings import VncauthproxySettings
+
+_LOOPBACK = "127.0.0.1"
+_PATIENCE = 20.0
+
+T = TypeVar("T")
+
+
+class ConsoleHost:
+    """Start it, let viewers to consoles by `desk`, stop it. Raises OSError for a port that can't be had."""
+
+    def __init__(self, *, host: str, port: int, pages: tuple[str, ...]) -> None:
+        """Serve browsers at `host` and `port`, any that is free for 0, from pages of these origins."""
+        self._token = secrets.token_urlsafe(32)
+        self._host = host
+        self._port = port or _free_port(host)
+        self._pages = pages
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="consoles", daemon=True)
+
+    @property
+    def origin(self) -> str:
+        """Where browsers connect to."""
+        return f"ws://{_bracketed(self._host)}:{self._port}"
+
+    def start(self) -> None:
+        settings = VncauthproxySettings(
+            control_host=_LOOPBACK,
+            control_port=0,
+            plain_control=True,
+            token=self._token,
+            destinations=("127.0.0.0/8",),
+            destination_ports="1-65535",
+            host=_LOOPBACK,
+            public_host=_LOOPBACK,
+            web_host=self._host,
+            web_port=self._port,
+            plain_web=True,
+            public_url=f"{self.origin}/",
+            origins=self._pages,
+            metrics_address="",
+        )
+        self._thread.start()
+        self._screens = Screens()
+        self._proxy = Vncauthproxy(settings)
+        self._run(self._proxy.start())
+
+    def stop(self) -> None:
+        self._run(self._proxy.stop())
+        self._run(self._screens.stop())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def desk(self, settings: ConsoleSettings, places: Places) -> Desk:
+        """Give what consoles are shown with, where `places` tells which servers have one."""
+        name = f"{_LOOPBACK}:{self._proxy.control_port}"
+        proxy = ConsoleProxy(_LOOPBACK, self._proxy.control_port, tls=None, token=self._token)
+        return Desk(settings, _SimulatedPlaces(self, places), Proxies({name: proxy}))
+
+    def screen(self, guest: Guest) -> Screen:
+        """Tell where a guest's simulated screen is."""
+        return Screen(screens.HOST, self._run(self._screens.port(guest.ganeti_name, guest.name)))
+
+    def _run(self, what: Coroutine[object, object, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(what, self._loop).result(_PATIENCE)
+
+
+class _SimulatedPlaces:
+    """Asks the simulated Ganeti whether a server has a screen, and finds it here."""
+
+    def __init__(self, host: ConsoleHost, told: Places) -> None:
+        self._host = host
+        self._told = told
+
+    def screen(self, guest: Guest) -> Screen:
+        self._told.screen(guest)
+        return self._host.screen(guest)
+
+    def node(self, guest: Guest) -> Node:
+        return self._told.node(guest)
+
+
+def _free_port(host: str) -> int:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.create_server((host, 0), family=family) as found:
+        return int(found.getsockname()[1])
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

@@ -1,0 +1,53 @@
+"""The packages, built once, and a Debian machine with systemd on which they are installed."""
+
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lab import machine as machines
+from lab import process, scratch
+from tests.conftest import missing
+
+ROOT = Path(__file__).parents[2]
+_BUILD_TIMEOUT = 900.0
+_BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def commands(page: str) -> list[str]:
+    """Give the blocks of commands of a page of the documentation: what is documented is what is tried."""
+    return _BLOCK.findall((ROOT / "docs" / page).read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="session")
+def packages(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Every package, built from this checkout as `make deb` builds them."""
+    if subprocess.run(["dpkg-checkbuilddeps"], cwd=ROOT, capture_output=True, check=False).returncode:
+        missing("what the packages are built with is not installed")
+    folder = tmp_path_factory.mktemp("deb")
+    process.run([str(ROOT / "debian/build"), str(folder)], timeout=_BUILD_TIMEOUT)
+    return sorted(folder.glob("*.deb"))
+
+
+@pytest.fixture(scope="module")
+def machine(packages: list[Path]) -> Iterator[machines.Machine]:
+    """A machine with every role, PostgreSQL and RabbitMQ on it, which is up; nothing is set up yet."""
+    if reason := machines.unavailable():
+        missing(reason)
+    folder = scratch.folder("machine")
+    made = machines.Machine(folder / "root", folder / "console.log")
+    try:
+        made.make()
+        target = made.root / "packages"
+        target.mkdir()
+        for package in packages:
+            (target / package.name).write_bytes(package.read_bytes())
+        installing, *_ = commands("install.md")
+        made.prepare("apt-get update -q\n" + installing, folder="/packages")
+        made.boot()
+        yield made
+    finally:
+        made.stop()
+        scratch.remove(folder)
