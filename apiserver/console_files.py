@@ -9,6 +9,7 @@ from pathlib import Path
 
 import flask
 
+from apiserver import docs
 from apiserver.resource import Resource
 from apiserver.routing import Route, Service
 from common.errors import NotFound
@@ -44,6 +45,7 @@ class Index(Resource):
 
     public = True
 
+    @docs.operation()
     def get(self) -> flask.Response:
         """Give the page, which nobody keeps: its URL had a token, and its rules name the proxies of today."""
         page = flask.send_from_directory(FOLDER, "index.html", mimetype=_TYPES[".html"], conditional=False, etag=False)
@@ -59,6 +61,7 @@ class File(Resource):
 
     public = True
 
+    @docs.operation(faults={404: "There is no such file"})
     def get(self, name: str) -> flask.Response:
         """Give a script, a style or a picture, which a browser keeps and asks about again. Raises NotFound."""
         kind = _TYPES.get(Path(name).suffix)

@@ -24,6 +24,8 @@ _CHANGING = ("POST", "PUT", "PATCH", "DELETE")
 _METHODS = (*_CHANGING, "GET", "HEAD", "OPTIONS")
 _XML = ("application/xml", "text/xml", "application/atom+xml")
 _PROBES = ("/healthz", "/readyz", "/metrics")
+#: what is asked by POST, again and again, and changes nothing
+_LOOKS = ("/console/v1/status",)
 
 
 @dataclass
@@ -146,8 +148,8 @@ def _worth_keeping(current: RequestState, response: flask.Response) -> bool:
     if flask.request.method not in _CHANGING or (current.fault is not None and current.fault.outage):
         return False
     path = flask.request.path.rstrip("/")
-    logging_in = path.endswith(("/auth/tokens", "/v2.0/tokens"))
-    return not logging_in or response.status_code >= 400
+    routine = path.endswith(("/auth/tokens", "/v2.0/tokens")) or path in _LOOKS
+    return not routine or response.status_code >= 400
 
 
 def _keep(front: Front, current: RequestState, response: flask.Response, milliseconds: int) -> None:

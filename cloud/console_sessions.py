@@ -7,7 +7,7 @@ that has ended stays as it is.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -46,13 +46,15 @@ class _Told:
 
 
 def follow(cloud: Cloud, proxies: Proxies) -> None:
-    """Take in what every proxy tells, then end what nobody may have any more; one that is silent delays no other."""
+    """Take in what every proxy tells, then end what nobody may have any more; one that is silent hides no other."""
+    answering = {}
     for name, proxy in proxies.by_name.items():
         try:
             pull(cloud, name, proxy)
+            answering[name] = proxy
         except (ConsoleProxyUnreachable, ConsoleProxyRefused) as err:
             log.warning("console_proxy.skipped", extra={"proxy": name, "reason": str(err)})
-    end_unjustified(cloud, proxies)
+    end_unjustified(cloud, answering)
 
 
 def pull(cloud: Cloud, name: str, proxy: ConsoleProxy) -> None:
@@ -72,22 +74,22 @@ def pull(cloud: Cloud, name: str, proxy: ConsoleProxy) -> None:
         cursor.boot, cursor.seen_at = told.boot, told.at
 
 
-def end_unjustified(cloud: Cloud, proxies: Proxies) -> int:
-    """End the sessions that nobody would be granted now; give their number."""
+def end_unjustified(cloud: Cloud, proxies: Mapping[str, ConsoleProxy]) -> int:
+    """End the sessions at these proxies that nobody would be granted now; give their number."""
     with cloud.sessions.read() as db:
         found = rows.unjustified(db, cloud.clock(), enough=policy.roles_for(Operation.CONSOLE_OPEN))
-    ended = 0
+    ended, left = 0, dict(proxies)
     for name, session_id in found:
-        proxy = proxies.by_name.get(name)
-        if proxy is None:
+        if name not in left:
             continue
         try:
-            ended += proxy.kill(session=session_id)
+            ended += left[name].kill(session=session_id)
         except ConsoleProxyRefused as err:
             if err.code != "not_found":  # it has just ended by itself
                 log.warning("console_session.not_ended", extra={"session": session_id, "reason": str(err)})
         except ConsoleProxyUnreachable as err:
             log.warning("console_session.not_ended", extra={"session": session_id, "reason": str(err)})
+            del left[name]  # it is asked again with the next round, and not for each of its sessions
     if ended:
         log.info("console_sessions.ended", extra={"ended": ended})
     return ended

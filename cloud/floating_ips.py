@@ -3,8 +3,8 @@
 There is no NAT: a floating IP is carried by a port of its own, and associating it with a port of a server attaches the
 carrying port to that server as one more interface, by the jobs of cloud/interfaces.py and with all that they promise.
 
-The carrying port takes over the security groups of the port that is named, each time that it is attached. To a server
-that another's floating IP is to come to, it comes when it has left that (cloud.floating_moves).
+The carrying port takes over the security groups of the port that is named, each time that it is attached. One that
+another server has leaves that first, and is attached when it has left (cloud.floating_moves).
 
 Lock order: instances by id, job, quota usage, security groups, subnets by id, ports by id; a floating IP is held with
 the port that carries it.

@@ -30,13 +30,13 @@ def plan(cloud: Cloud) -> int:
     """Begin to attach what has left its former server, to servers that nothing is under way on; give how many."""
     with cloud.sessions.read() as db:
         due = rows.on_their_way(db, limit=_BATCH)
-    return sum(_go_on(cloud, floating_id) for floating_id in due)
+    return sum(_go_on(cloud, floating_id, named=named) for floating_id, named in due)
 
 
-def _go_on(cloud: Cloud, floating_id: str) -> bool:
+def _go_on(cloud: Cloud, floating_id: str, *, named: str) -> bool:
     try:
         with cloud.sessions.begin() as db:
-            return _arrive(db, cloud, floating_id)
+            return _arrive(db, cloud, floating_id, named=named)
     except Busy:
         # the server is used by somebody meanwhile: when it rests
         return False
@@ -46,17 +46,17 @@ def _go_on(cloud: Cloud, floating_id: str) -> bool:
             floating = rows.get(db, floating_id)
             port = port_rows.lock(db, floating.port_id) if floating is not None else None
             if port is not None and port.instance_id is None:
-                rows.stay(db, port.id)
+                rows.stay(db, port.id, named=named)
         return False
 
 
-def _arrive(db: Session, cloud: Cloud, floating_id: str) -> bool:
+def _arrive(db: Session, cloud: Cloud, floating_id: str, *, named: str) -> bool:
     floating = rows.get(db, floating_id)
-    if floating is None or floating.next_port_id is None:
+    if floating is None or floating.next_port_id != named:
         return False
-    target = Target.of(floating.next_port_id, floating.next_fixed_ip)
+    target = Target.of(named, floating.next_fixed_ip)
     floating_ips.begin(db, cloud, _asker(db, floating), floating, target)
-    if floating.next_port_id != target.port_id:
+    if floating.next_port_id != named:
         # known since that holds it
         raise Busy(f"floating IP {floating_id} is to go elsewhere meanwhile")
     floating.go_nowhere()

@@ -110,19 +110,19 @@ def page(
 def update(cloud: Cloud, caller: Caller, network_id: str, change: NetworkChange) -> NetworkView:
     """Change what can be changed under the servers that are in it; raises NotFound or Forbidden.
 
-    Another MTU reaches the nodes in the background, and guests when they ask next.
+    Another MTU, or way out, reaches the nodes in the background, and guests when they ask next.
     """
     policy.require(caller, Operation.NETWORK_WRITE)
     if change.shared is not None or change.external is not None or change.is_default is not None:
         policy.require(caller, Operation.NETWORK_WRITE_ALL)
     with cloud.sessions.begin() as db:
         network = writable(networks.lock(db, network_id), caller, network_id)
-        before = network.mtu
+        before = _told(network)
         for key, value in vars(change).items():
             if value is not None:
                 setattr(network, key, value)
         network.updated_at = now = cloud.clock()
-        if network.mtu != before:
+        if _told(network) != before:
             db.flush()
             told_due.mark_network(db, network_id, now)
         view = NetworkView(network, networks.subnets_of(db, [network_id]).get(network_id, ()))
@@ -169,6 +169,11 @@ def usable(db: Session, caller: Caller, network_id: str) -> Network:
     if not network.enabled:
         raise Conflict(f"network {network_id} is down")
     return network
+
+
+def _told(network: Network) -> tuple[object, ...]:
+    """Give what decides about that which guests are told."""
+    return network.mtu, network.external
 
 
 def _count(db: Session, cloud: Cloud, caller: Caller, number: int) -> None:

@@ -7,7 +7,7 @@ Lock order: security groups, ports by id.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy.orm import Session
@@ -66,6 +66,8 @@ def allow(db: Session, caller: Caller, port: Port, pairs: Sequence[AllowedPair],
 
     Whoever goes by its groups has been told before: see `touch`.
     """
+    # its own MAC goes without saying
+    pairs = [replace(pair, mac=None) if pair.mac == port.mac else pair for pair in pairs]
     rows = [pair.row() for pair in pairs]
     if rows == port.allowed_pairs:
         return

@@ -119,16 +119,18 @@ def of_fixed(session: orm.Session, port_id: str) -> FloatingIp | None:
     return session.scalar(sa.select(FloatingIp).where(FloatingIp.fixed_port_id == port_id).limit(1))
 
 
-def on_their_way(session: orm.Session, *, limit: int) -> Sequence[str]:
-    """List those that are to come to a server, and have left the one before."""
-    query = sa.select(FloatingIp.id).join(Port, Port.id == FloatingIp.port_id)
+def on_their_way(session: orm.Session, *, limit: int) -> Sequence[tuple[str, str]]:
+    """List (id, the port that was named) of those that are to come to a server, and have left the one before."""
+    query = sa.select(FloatingIp.id, FloatingIp.next_port_id).join(Port, Port.id == FloatingIp.port_id)
     query = query.where(FloatingIp.next_port_id.is_not(None), Port.instance_id.is_(None))
-    return session.scalars(query.order_by(FloatingIp.updated_at, FloatingIp.id).limit(limit)).all()
+    found = session.execute(query.order_by(FloatingIp.updated_at, FloatingIp.id).limit(limit))
+    return [(floating_id, port_id) for floating_id, port_id in found if port_id is not None]
 
 
-def stay(session: orm.Session, port_id: str) -> None:
-    """Record that what a port carries, if it does, is not on its way to another server any more."""
-    query = sa.update(FloatingIp).where(FloatingIp.port_id == port_id, FloatingIp.next_port_id.is_not(None))
+def stay(session: orm.Session, port_id: str, *, named: str | None = None) -> None:
+    """Record that what a port carries, if it does, is not on its way any more: to the port that is named, or to any."""
+    going = FloatingIp.next_port_id.is_not(None) if named is None else FloatingIp.next_port_id == named
+    query = sa.update(FloatingIp).where(FloatingIp.port_id == port_id, going)
     session.execute(query.values(next_port_id=None, next_fixed_ip=None, next_request_id=None))
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from secrets import token_urlsafe
 
 from cloud import vault
-from common import config
+from common import config, console_proxy
 from lab import certificate, ganeti, postgres, process, programs, queue_rules, rabbitmq, scratch, seed
 
 NODE_CONFIG = "/etc/syros/syros.toml"
@@ -22,6 +22,7 @@ OS_CONFIG = "/etc/syros/os.conf"
 READY_TIMEOUT = 60.0
 
 Progress = Callable[[str], None]
+Section = dict[str, str | int | list[str]]
 
 
 def unavailable() -> str | None:
@@ -49,10 +50,28 @@ class LabCloud:
         self._console_token = token_urlsafe(24)
         self._metadata_secret = token_urlsafe(24)
         self._node_ca = self.folder / "nodes-ca.pem"
+        self._proxy_token = token_urlsafe(24)
+        self._proxy_certificate = self.folder / "console-proxy.pem"
+        #: where browsers find the console proxy, and the API its control channel
+        self.console_port = process.free_port()
+        self._proxy_control = process.free_port()
 
     @property
     def api_url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def console_url(self) -> str:
+        """Where browsers find the console proxy; test beds do without TLS."""
+        return f"ws://127.0.0.1:{self.console_port}/"
+
+    @property
+    def console_proxy(self) -> console_proxy.ConsoleProxy:
+        """The console proxy's control channel."""
+        trusted = console_proxy.trust(str(self._proxy_certificate))
+        return console_proxy.ConsoleProxy(
+            "127.0.0.1", self._proxy_control, tls=trusted, token=self._proxy_token, timeout=READY_TIMEOUT
+        )
 
     @property
     def auth_url(self) -> str:
@@ -133,15 +152,23 @@ class LabCloud:
 
     def _start_programs(self, database: config.Database, secrets: config.Secrets) -> None:
         self.config.touch(mode=0o600)
-        sections: dict[str, dict[str, str | int]] = {
+        sections: dict[str, Section] = {
             "database": {"url": database.url},
             "bus": {"url": self.rabbitmq.url},
             "secrets": {"key": secrets.key},
             "api": {"port": self.port, "metadata_secret": self._metadata_secret},
-            "console": {"token": self._console_token, "ca_file": str(self._node_ca)},
+            "console": {
+                "token": self._console_token,
+                "ca_file": str(self._node_ca),
+                "proxies": [f"127.0.0.1:{self._proxy_control}"],
+                "proxy_token": self._proxy_token,
+                "proxy_ca_file": str(self._proxy_certificate),
+                "origins": [self.console_url.rstrip("/")],
+            },
             "cloud": {"guest_url": f"http://{self.cluster.expose(self.port)}"},
             # the folder that the nodes see as theirs
             "images": {"store": str(self.cluster.images)},
+            "vncauthproxy": self._proxy_section(),
         }
         self.config.write_text(toml(sections))
         env = {"PATH": os.defpath, "HOME": str(self.folder), "LC_ALL": "C.UTF-8"}
@@ -149,13 +176,32 @@ class LabCloud:
         temporary = self.folder / "tmp"
         temporary.mkdir()
         env["TMPDIR"] = str(temporary)
-        for name in ("dispatcher", "apiserver"):
+        for name in ("vncauthproxy", "dispatcher", "apiserver"):
             self.programs.add(programs.on_host(name, config=self.config, logs=self.logs, env=env))
         for number in range(1, self._nodes + 1):
             for name in ("eventd", "seriald", "nfdhcpd", "metadatad"):
                 self.programs.add(
                     programs.in_node(name, self.cluster, number=number, config=NODE_CONFIG, logs=self.logs)
                 )
+
+    def _proxy_section(self) -> Section:
+        key, chain = certificate.make("console", names=[], addresses=["127.0.0.1"], now=datetime.now(UTC))
+        self._proxy_certificate.touch(mode=0o600)
+        self._proxy_certificate.write_text(key + chain)
+        return {
+            "control_port": self._proxy_control,
+            "control_cert": str(self._proxy_certificate),
+            "control_key": str(self._proxy_certificate),
+            "token": self._proxy_token,
+            "console_ca": str(self._node_ca),
+            "destinations": [f"{self.cluster.network.address(0)}/24"],
+            "web_host": "127.0.0.1",
+            "web_port": self.console_port,
+            "plain_web": True,
+            "public_url": self.console_url,
+            "origins": [self.api_url],
+            "metrics_address": "",
+        }
 
     def ready(self) -> bool:
         """Whether the API says that it can serve."""
@@ -172,8 +218,8 @@ class LabCloud:
         return self.ready()
 
 
-def toml(sections: dict[str, dict[str, str | int]]) -> str:
-    """Write a configuration file; JSON's texts and numbers are TOML's too."""
+def toml(sections: dict[str, Section]) -> str:
+    """Write a configuration file; JSON's texts, numbers and lists of them are TOML's too."""
     lines = []
     for name, keys in sections.items():
         lines.append(f"[{name}]")

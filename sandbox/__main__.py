@@ -28,7 +28,7 @@ Try, in another terminal (pip install python-openstackclient):
 
   export OS_CLIENT_CONFIG_FILE={clouds}
   openstack --os-cloud syros server create --flavor m1.small --image debian-12 --wait web1
-  openstack --os-cloud syros server list
+  openstack --os-cloud syros console url show web1
   openstack --os-cloud syros server stop web1
 
 Everything is kept in {folder}/ (`make clean-var` forgets it). Ctrl-C stops.

@@ -1,4 +1,4 @@
-"""A console host within the sandbox: the real vncauthproxy, and the simulated screens, in a loop of their own."""
+"""A console host within the sandbox: the real vncauthproxy, and simulated consoles, in a loop of their own."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from cloud.console_places import Guest, Node, Places, Screen
 from cloud.console_proxies import Proxies
 from cloud.console_settings import ConsoleSettings
 from common.console_proxy import ConsoleProxy
-from sandbox import screens
+from sandbox import screens, serial_ports
 from sandbox.screens import Screens
+from sandbox.serial_ports import SerialPorts
 from vncauthproxy.service import Vncauthproxy
 from vncauthproxy.settings import VncauthproxySettings
 
@@ -43,6 +44,10 @@ class ConsoleHost:
         return f"ws://{_bracketed(self._host)}:{self._port}"
 
     def start(self) -> None:
+        self._thread.start()
+        self._screens = Screens()
+        self._serial_ports = SerialPorts(self._token)
+        self._serial_port = self._run(self._serial_ports.start())
         settings = VncauthproxySettings(
             control_host=_LOOPBACK,
             control_port=0,
@@ -50,6 +55,8 @@ class ConsoleHost:
             token=self._token,
             destinations=("127.0.0.0/8",),
             destination_ports="1-65535",
+            serial_ports=str(self._serial_port),
+            plain_serial=True,
             host=_LOOPBACK,
             public_host=_LOOPBACK,
             web_host=self._host,
@@ -59,22 +66,22 @@ class ConsoleHost:
             origins=self._pages,
             metrics_address="",
         )
-        self._thread.start()
-        self._screens = Screens()
         self._proxy = Vncauthproxy(settings)
         self._run(self._proxy.start())
 
     def stop(self) -> None:
         self._run(self._proxy.stop())
         self._run(self._screens.stop())
+        self._run(self._serial_ports.stop())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
 
-    def desk(self, settings: ConsoleSettings, places: Places) -> Desk:
+    def desk(self, places: Places) -> Desk:
         """Give what consoles are shown with, where `places` tells which servers have one."""
         name = f"{_LOOPBACK}:{self._proxy.control_port}"
         proxy = ConsoleProxy(_LOOPBACK, self._proxy.control_port, tls=None, token=self._token)
+        settings = ConsoleSettings(proxies=(name,), token=self._token, port=self._serial_port)
         return Desk(settings, _SimulatedPlaces(self, places), Proxies({name: proxy}))
 
     def screen(self, guest: Guest) -> Screen:
@@ -97,7 +104,7 @@ class _SimulatedPlaces:
         return self._host.screen(guest)
 
     def node(self, guest: Guest) -> Node:
-        return self._told.node(guest)
+        return Node(self._told.node(guest).name, serial_ports.HOST)
 
 
 def _free_port(host: str) -> int:

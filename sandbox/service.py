@@ -16,7 +16,6 @@ from cloud import backends
 from cloud.backends import BackendSpec
 from cloud.clients import Clients
 from cloud.console_places import GanetiPlaces
-from cloud.console_settings import ConsoleSettings
 from cloud.context import Cloud
 from cloud.image_importer import Importer
 from cloud.image_settings import ImageSettings
@@ -152,7 +151,7 @@ class Sandbox:
             # a simulated node fetches nothing, but the API takes what it would
             rules = dataclasses.replace(rules, guest_url=f"http://{self._api.host}:{self._api.port}")
         places = GanetiPlaces(self.sessions, self.clients)
-        desk = self._console_host.desk(ConsoleSettings(), places)
+        desk = self._console_host.desk(places)
         bare = Cloud(
             sessions=self.sessions,
             settings=rules,

@@ -134,9 +134,13 @@ export class Connection {
         }
         if (err.passing) {
             this.#lost(err.message);
+        } else if (err.status === 409) {
+            // what the server's state forbids may be allowed later
+            this.#end(err.message, true);
+            this.#poll();
         } else {
-            // what the server's state forbids may be tried again; a token that is not taken will not be
-            this.#end(err.message, err.status === 409);
+            this.resume = null;
+            this.#end(err.message, false);
         }
     }
 
@@ -180,12 +184,18 @@ export class Connection {
         if (document.visibilityState !== "visible" || this.resume === null || this.state === "connecting") {
             return;
         }
+        const shown = this.resume;
         let told;
         try {
-            told = await exchange.status(this.resume);
+            told = await exchange.status(shown);
         } catch (err) {
             if (!(err instanceof exchange.Refused)) {
                 throw err;
+            }
+            // a token that is good no more is not shown again; meanwhile there may be another
+            if (err.status === 403 && this.resume === shown) {
+                this.resume = null;
+                this.#onChange();
             }
             return;
         }

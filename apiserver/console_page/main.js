@@ -1,5 +1,7 @@
 // Puts the page together: a connection, what it shows, and the controls around it.
 
+import "./without_video.js";
+
 import { Connection } from "./connection.js";
 import { Controls } from "./controls.js";
 import { Paste } from "./paste.js";

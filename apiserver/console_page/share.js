@@ -85,8 +85,13 @@ export class Share {
         copy.disabled = link.url === undefined;
         copy.addEventListener("click", async () => {
             url.select();
-            await navigator.clipboard.writeText(link.url);
-            copy.textContent = "Copied";
+            try {
+                await navigator.clipboard.writeText(link.url);
+                copy.textContent = "Copied";
+            } catch {
+                // not in a page without TLS, and not in every browser
+                this.#fail("The browser does not let the page copy. The link is selected: copy it yourself.");
+            }
         });
         const revoke = button("Revoke", `Revoke link ${number}`);
         revoke.addEventListener("click", () => this.#revoke(link, revoke));

@@ -121,7 +121,7 @@ def _kept(lab: lab_cloud.LabCloud, node: str, server: str, address: str) -> dict
     looks = {
         "guard": "nft list table bridge syros_guests | grep -q 10.7.0.10",
         "guard of the routed NIC": f"nft list table inet syros_guests | grep -q {address}",
-        "firewall": "nft list ruleset | grep -q 'tcp dport 80 '",
+        "firewall": "(nft list table bridge syros_guests; nft list table inet syros_guests) | grep -qE 'dport 80[- ]'",
         "bindings": f"grep -q {server} /var/lib/nfdhcpd/*",
         "notes": f"grep -q {server} /run/syros/nics/*",
         "route": f"ip route show table all proto 83 | grep -q {address}",

@@ -14,6 +14,7 @@ VOLUME = False
 
 _LATER = "not served yet"
 _GANETI = "Ganeti can't"
+_PAGE = "tempest expects the WebSocket at the page's own address"
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ FEATURES = (
     Feature("compute-feature-enabled", "snapshot", SNAPSHOT, _LATER),
     Feature("compute-feature-enabled", "rescue", RESCUE, _LATER),
     Feature("compute-feature-enabled", "console_output", CONSOLE_OUTPUT, _LATER),
-    Feature("compute-feature-enabled", "vnc_console", VNC_CONSOLE, _LATER),
+    Feature("compute-feature-enabled", "vnc_console", VNC_CONSOLE, _PAGE),
     Feature("compute-feature-enabled", "interface_attach", NETWORK, "no Network API yet"),
     Feature("compute-feature-enabled", "metadata_service", False, "guests are given a disk; no metadata service yet"),
     Feature("compute-feature-enabled", "pause", False, f"{_GANETI} pause a guest"),

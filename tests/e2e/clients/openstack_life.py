@@ -110,6 +110,7 @@ def _live(user: Shell, folder: Path) -> None:
     user.run("server", "rebuild", "--image", "debian-12", "--wait", "osc-1")
     _change_networks(user)
     _keep_an_address(user)
+    _arrange_networks(user)
     _let_in(user, create)
     _note(user)
     _lock(user)
@@ -214,6 +215,55 @@ def _keep_an_address(user: Shell) -> None:
     assert "floating IP" in user.fail("router", "create", "osc-router")
 
 
+def _arrange_networks(user: Shell) -> None:
+    made = user.read("network", "create", "--disable-port-security", "--mtu", "1400", "osc-open")
+    assert (made["port_security_enabled"], made["mtu"]) == (False, 1400)
+    create = ["subnet", "create", "--network", "osc-open", "--dns-nameserver", "192.0.2.53", "--gateway", "none"]
+    user.run(*create, "--subnet-range", "10.8.0.0/24", "osc-open")
+    user.run("subnet", "set", "--no-dns-nameservers", "--dns-nameserver", "192.0.2.54", "osc-open")
+    pool = ["--no-allocation-pool", "--allocation-pool", "start=10.8.0.50,end=10.8.0.60"]
+    user.run("subnet", "set", *pool, "osc-open")
+    user.run("subnet", "set", "--gateway", "10.8.0.1", "osc-open")
+    shown = user.read("subnet", "show", "osc-open")
+    assert (shown["dns_nameservers"], shown["gateway_ip"]) == (["192.0.2.54"], "10.8.0.1")
+    assert shown["allocation_pools"] == [{"start": "10.8.0.50", "end": "10.8.0.60"}]
+
+    port = user.read("port", "create", "--network", "osc-open", "--no-fixed-ip", "osc-open")
+    assert (port["fixed_ips"], port["port_security_enabled"], port["security_group_ids"]) == ([], False, [])
+    user.run("port", "set", "--fixed-ip", "subnet=osc-open", "--enable-port-security", "osc-open")
+    user.run("port", "set", "--allowed-address", "ip-address=10.8.0.200", "osc-open")
+    shown = user.read("port", "show", "osc-open")
+    pair = {"ip_address": "10.8.0.200", "mac_address": port["mac_address"]}
+    assert (shown["allowed_address_pairs"], shown["port_security_enabled"]) == ([pair], True)
+    assert [each["ip_address"] for each in shown["fixed_ips"]] == ["10.8.0.50"]
+    user.run("port", "set", "--no-allowed-address", "osc-open")
+    assert user.read("port", "show", "osc-open")["allowed_address_pairs"] == []
+    user.run("port", "delete", "osc-open")
+
+    assert "tags" in user.fail("network", "set", "--tag", "red", "osc-open")
+    assert "403" in user.fail("network", "set", "--share", "osc-open")
+    for none in (["subnet", "pool"], ["network", "trunk"], ["network", "qos", "policy"], ["router"]):
+        assert user.read(*none, "list") == []
+    assert "cidr" in user.fail("subnet", "pool", "create", "--pool-prefix", "10.0.0.0/8", "osc-pool")
+    user.run("network", "delete", "osc-open")
+
+
+def _move_an_address(user: Shell, source: str, target: str) -> None:
+    """Have an address go from one server straight to another."""
+    (pool, *_) = (network["Name"] for network in user.read("network", "list", "--external"))
+    ports = [user.read("port", "list", "--server", server)[0]["ID"] for server in (source, target)]
+    ip = user.read("floating", "ip", "create", "--port", ports[0], pool)["floating_ip_address"]
+    _rest(user, source)
+    assert ip in _addresses(user, pool, source)
+    user.run("floating", "ip", "set", "--port", ports[1], ip)
+    assert user.read("floating", "ip", "show", ip)["port_id"] == ports[1]
+    eventually(lambda: user.read("floating", "ip", "show", ip)["status"] == "ACTIVE", "the address has moved")
+    _rest(user, target)
+    assert (ip in _addresses(user, pool, source), ip in _addresses(user, pool, target)) == (False, True)
+    user.run("floating", "ip", "delete", ip)
+    _rest(user, target)
+
+
 def _let_in(user: Shell, create: list[str]) -> None:
     group = user.read("security", "group", "create", "--description", "Of the front", "osc-web")["id"]
     rule = ["security", "group", "rule", "create", "osc-web"]
@@ -235,6 +285,7 @@ def _let_in(user: Shell, create: list[str]) -> None:
     (port,) = user.read("port", "list", "--server", "osc-3")
     assert user.read("port", "show", port["ID"])["security_group_ids"] == [group]
     assert _groups(user, "osc-3") == ["osc-front"]
+    _move_an_address(user, "osc-1", "osc-3")
     user.run("server", "add", "security", "group", "osc-3", "firewall-protected")
     assert _groups(user, "osc-3") == ["firewall-protected", "osc-front"]
     user.run("server", "remove", "security", "group", "osc-3", "osc-front")
@@ -308,13 +359,13 @@ def _groups(user: Shell, server: str) -> list[str]:
     return sorted(each["name"] for each in user.read("server", "show", server).get("security_groups") or [])
 
 
-def _addresses(user: Shell, network: str) -> list[str]:
-    return list(user.read("server", "show", "osc-1")["addresses"].get(network, []))
+def _addresses(user: Shell, network: str, server: str = "osc-1") -> list[str]:
+    return list(user.read("server", "show", server)["addresses"].get(network, []))
 
 
-def _rest(user: Shell) -> None:
+def _rest(user: Shell, server: str = "osc-1") -> None:
     shown = "OS-EXT-STS:task_state"
-    eventually(lambda: user.read("server", "show", "osc-1")[shown] is None, "nothing is under way on osc-1")
+    eventually(lambda: user.read("server", "show", server)[shown] is None, f"nothing is under way on {server}")
 
 
 def _wait(user: Shell, status: str) -> None:

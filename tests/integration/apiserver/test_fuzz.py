@@ -72,6 +72,7 @@ def send(asking: Asking, request: fuzz.Request) -> TestResponse:
         query_string=dict(request.query),
         data=data,
         headers={"X-Auth-Token": asking.token or "", "Content-Type": "application/json"},
+        buffered=True,  # files that are sent are closed
     )
 
 

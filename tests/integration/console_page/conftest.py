@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import urllib.parse
 from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page
 
-from tests.conftest import missing
 from tests.integration.console_page.exchange import Console, Exchange
 from tests.integration.console_page.scripted import ScriptedConsole
 from tests.integration.vncauthproxy.conftest import authority, qemu, start
+from tests.support.browser import chromium
 
 __all__ = ["authority", "qemu", "start"]
 
@@ -22,14 +20,7 @@ PATIENCE = 60_000
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    path = shutil.which("chromium")
-    if path is None:
-        missing("no Chromium: Debian's chromium")
-    options = ["--no-sandbox"] if os.geteuid() == 0 else []
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=path, args=options)
-        yield launched
-        launched.close()
+    yield from chromium()
 
 
 @pytest.fixture(scope="session")
@@ -60,11 +51,14 @@ def console(scripted: ScriptedConsole) -> Console:
 
 @pytest.fixture
 def visit(browser: Browser, exchange: Exchange) -> Iterator[Callable[..., Page]]:
-    """Open a URL in a browser of its own (`width`, `height`, and more that Playwright's contexts take)."""
+    """Open a URL in a browser of its own (`width`, `height`, and more that Playwright's contexts take).
+
+    `script` is run before the page's own.
+    """
     contexts: list[BrowserContext] = []
     faults: list[str] = []
 
-    def open_page(url: str, *, width: int = 1280, height: int = 800, **more: object) -> Page:
+    def open_page(url: str, *, width: int = 1280, height: int = 800, script: str = "", **more: object) -> Page:
         context = browser.new_context(viewport={"width": width, "height": height}, **more)  # type: ignore[arg-type]
         contexts.append(context)
         context.set_default_timeout(PATIENCE)
@@ -72,6 +66,7 @@ def visit(browser: Browser, exchange: Exchange) -> Iterator[Callable[..., Page]]
         context.add_init_script(
             "addEventListener('securitypolicyviolation', (e) => fault(`${e.violatedDirective} ${e.blockedURI}`))"
         )
+        context.add_init_script(script)
         page = context.new_page()
         page.on("pageerror", lambda error: faults.append(str(error)))
         page.on("request", lambda request: faults.extend(_foreign(request.url, exchange)))

@@ -61,13 +61,13 @@ class Exchange:
             bus_ready=lambda: True,
             console_origins=lambda: self.origins,
         )
-        for path, answer in (
-            ("sessions", self._session),
-            ("status", self._status),
-            ("links", self._link),
-            ("links/revoke", self._revoke),
-        ):
-            app.add_url_rule(f"/console/v1/{path}", f"scripted:{path}", self._recording(path, answer), methods=["POST"])
+        self._answers = {
+            "sessions": self._session,
+            "status": self._status,
+            "links": self._link,
+            "links/revoke": self._revoke,
+        }
+        app.before_request(self._answer)
         self._server = server.serve(app, "127.0.0.1", 0)
         self.url = f"http://127.0.0.1:{self._server.port}"
 
@@ -76,6 +76,11 @@ class Exchange:
 
     def count(self, path: str) -> int:
         return sum(1 for asked, _ in self.asked if asked == path)
+
+    def end_tokens(self) -> None:
+        """Have none of the tokens be good any more."""
+        for token in self._tokens.values():
+            token.used = True
 
     def forget(self) -> None:
         """Begin anew."""
@@ -91,13 +96,14 @@ class Exchange:
         self._tokens[token] = Token(console, view_only, resumable)
         return token
 
-    def _recording(self, path: str, answer: Callable[[dict[str, Any]], flask.Response]) -> Callable[[], flask.Response]:
-        def record() -> flask.Response:
-            body = flask.request.get_json()
-            self.asked.append((path, body))
-            return answer(body)
-
-        return record
+    def _answer(self) -> flask.Response | None:
+        """Answer in place of the app's own exchange."""
+        _, found, path = flask.request.path.partition("/console/v1/")
+        if not found:
+            return None
+        body = flask.request.get_json()
+        self.asked.append((path, body))
+        return self._answers[path](body)
 
     def _session(self, body: dict[str, Any]) -> flask.Response:
         found = self._tokens.get(body["token"])
@@ -119,7 +125,10 @@ class Exchange:
         return flask.jsonify({"session": session})
 
     def _status(self, body: dict[str, Any]) -> flask.Response:
-        console = self._tokens[body["resume"]].console
+        token = self._tokens[body["resume"]]
+        if token.used:
+            return _refuse(403, "This token has been used.")
+        console = token.console
         return flask.jsonify({"server": _server(console), "viewers": console.viewers})
 
     def _link(self, body: dict[str, Any]) -> flask.Response:

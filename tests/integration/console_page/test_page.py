@@ -65,6 +65,13 @@ def test_the_token_leaves_the_address_and_the_servers_name_is_shown(page: Page, 
     expect(page.locator("#screen canvas")).to_be_visible()
 
 
+def test_a_video_decoder_that_does_not_answer_keeps_nobody_waiting(
+    visit: Visit, exchange: Exchange, console: Console
+) -> None:
+    script = "window.VideoDecoder = class { static isConfigSupported() { return new Promise(() => {}); } };"
+    state(visit(exchange.offer(console), script=script), "Connected")
+
+
 def test_what_is_drawn_is_shown(page: Page) -> None:
     script = """() => {
         const canvas = document.querySelector("#screen canvas");
@@ -299,6 +306,17 @@ def test_viewers_are_counted(page: Page, console: Console) -> None:
     console.viewers = 3
     look_again(page)
     expect(page.locator("#viewers")).to_have_text("3 viewers")
+
+
+def test_a_token_that_is_good_no_more_is_not_shown_again(page: Page, exchange: Exchange) -> None:
+    exchange.end_tokens()
+    look_again(page)
+    expect(page.locator("#create")).to_be_disabled()
+    sent: list[str] = []
+    page.on("request", lambda request: sent.append(request.url))
+    look_again(page)
+    page.evaluate("fetch('icon.svg').then((answer) => answer.text())")
+    assert [url.rpartition("/")[2] for url in sent] == ["icon.svg"]
 
 
 def test_links_are_made_copied_and_revoked(page: Page, exchange: Exchange) -> None:

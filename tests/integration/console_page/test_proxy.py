@@ -32,7 +32,8 @@ def proxy(start: Callable[..., Proxy], exchange: Exchange) -> Proxy:
 
 def console_of(proxy: Proxy, screen: Qemu) -> Console:
     def grant(view_only: bool) -> str:
-        granted = proxy.forward(screen.port, kind=Kind.WEBSOCKET, view_only=view_only)
+        way = {"kind": Kind.WEBSOCKET, "view_only": view_only, "take_over": not view_only}
+        granted = proxy.forward(screen.port, server="s1", **way)
         return f"{granted.url}?ticket={granted.secret}"
 
     return Console(grant)
@@ -94,6 +95,44 @@ def test_a_watcher_sees_and_no_key_of_theirs_arrives(
     typist.keyboard.press("z")
     wait_told(screen, struck("z"))
     state(watcher, "Connected")
+
+
+def test_who_comes_second_takes_over_and_who_came_first_takes_it_back(
+    visit: Visit, exchange: Exchange, proxy: Proxy, qemu: Callable[..., Qemu]
+) -> None:
+    screen = qemu()
+    console = console_of(proxy, screen)
+    first, watcher = visit(exchange.offer(console)), visit(exchange.offer(console, view_only=True))
+    for page in (first, watcher):
+        state(page, "Connected")
+    second = visit(exchange.offer(console))
+    state(second, "Connected")
+    state(first, "Taken over")
+    expect(first.locator("#notice-words")).to_contain_text("Somebody else has opened this console")
+    button(first, "Take it back").click()
+    state(first, "Connected")
+    state(second, "Taken over")
+    state(watcher, "Connected")
+    first.keyboard.press("z")
+    wait_told(screen, struck("z"))
+
+
+def test_a_ticket_is_good_once(visit: Visit, exchange: Exchange, proxy: Proxy, qemu: Callable[..., Qemu]) -> None:
+    console = console_of(proxy, qemu())
+    granted: list[str] = []
+    grant = console.grant
+
+    def remember(view_only: bool) -> str:
+        granted.append(granted[0] if granted else grant(view_only))
+        return granted[-1]
+
+    console.grant = remember
+    first = visit(exchange.offer(console))
+    state(first, "Connected")
+    second = visit(exchange.offer(console))
+    state(second, "Ended")
+    expect(second.locator("#notice-words")).to_contain_text("The console was refused: ")
+    state(first, "Connected")
 
 
 def test_a_session_that_an_operator_ends_is_said_to_have_ended(

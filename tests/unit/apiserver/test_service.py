@@ -3,6 +3,7 @@
 import pytest
 
 from apiserver import service
+from cloud.vault import new_key
 from common import config
 
 KEYSTONE = {"SYROS_API_IDENTITY": "keystone", "SYROS_KEYSTONE_AUTH_URL": "http://127.0.0.1:9/v3"}
@@ -36,3 +37,22 @@ def test_identity_is_served_here_unless_a_keystone_is_configured(environ: dict[s
     made = build(**environ)
     assert made.app.test_client().get("/identity").status_code == status
     made.stop()
+
+
+CONSOLES = {
+    "SYROS_CONSOLE_PROXIES": "console1.example:24999,console2.example:24999",
+    "SYROS_CONSOLE_ORIGINS": "wss://console1.example:6080,wss://console2.example:6080",
+}
+
+
+def test_the_console_page_may_connect_to_the_proxies_and_nowhere_else() -> None:
+    made = build(**CONSOLES, SYROS_SECRETS_KEY=new_key())
+    with made.app.test_client().get("/console/") as page:
+        policy = page.headers["Content-Security-Policy"]
+    assert policy.endswith("connect-src 'self' wss://console1.example:6080 wss://console2.example:6080")
+    made.stop()
+
+
+def test_consoles_without_the_key_that_opens_ganetis_passwords_are_said() -> None:
+    with pytest.raises(config.ConfigError, match=r"\[secrets\] key"):
+        build(**CONSOLES)

@@ -15,6 +15,7 @@ from cloud.console_holders import guest
 from cloud.console_proxies import Proxies
 from cloud.context import Cloud
 from cloud.policy import Operation
+from common.console_proxy import ConsoleProxyUnreachable
 from common.consoles import Kind
 from common.errors import Conflict, NotFound, Unavailable
 from db import console_sessions as rows
@@ -286,6 +287,23 @@ def test_a_server_is_deleted_although_no_proxy_answers(
     proxy.silent = False
     console_sessions.follow(cloud, proxies)
     assert proxy.killed == [session]
+
+
+def test_a_proxy_that_falls_silent_is_asked_once_and_not_for_each_of_its_sessions(
+    world: World, cloud: Cloud, proxy: FakeProxy, server: str, let: Callable[..., str]
+) -> None:
+    for _ in range(3):
+        let()
+    world.delete(server)
+    tries: list[str] = []
+
+    def kill(*, session: str = "", **_others: str) -> int:
+        tries.append(session)
+        raise ConsoleProxyUnreachable("it has not answered in time")
+
+    proxy.kill = kill  # type: ignore[method-assign]
+    assert console_sessions.end_unjustified(cloud, {"one:1": proxy}) == 0
+    assert len(tries) == 1
 
 
 def test_an_operator_ends_a_session(cloud: Cloud, proxies: Proxies, proxy: FakeProxy, let: Callable[..., str]) -> None:

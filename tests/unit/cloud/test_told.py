@@ -135,6 +135,20 @@ def test_every_thing_that_guests_are_told_is_brought_to_the_node(world: World, n
     assert ("gw4" in found, found["silent4"]) == (False, ["yes"])
 
 
+def test_a_network_that_becomes_external_is_the_way_out(world: World, network: str) -> None:
+    other = made_networks.add(world.cloud, "198.51.100.0/24", name="other")
+    wanted = Interfaces(automatic=False, wanted=(Interface(network_id=network), Interface(network_id=other)))
+    spec = CreateSpec(name="two", flavor_id=world.flavor.id, image_id=world.image.id, interfaces=wanted)
+    made = instances.create(world.cloud, world.fresh(), spec)[0].id
+    world.finish(made)
+    both = [view.port for view in ports.page(world.cloud, world.fresh(), Filter(instance_ids=[made]), limit=3)]
+    assert ["gw4" in facts(world, made, port) for port in both] == [True, False]
+    networks.update(world.cloud, made_networks.operator(), other, NetworkChange(external=True))
+    assert plan(world) == 1
+    run_out(world, made)
+    assert ["gw4" in facts(world, made, port) for port in both] == [False, True]
+
+
 def test_what_guests_are_not_told_is_no_news(world: World, network: str, running: str) -> None:
     assert running
     change(world, network, name="other", description="another", nameservers=())

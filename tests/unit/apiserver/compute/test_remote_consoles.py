@@ -424,6 +424,8 @@ def test_status_tells_how_the_server_is_and_how_many_see_it(
     for _ in range(2):  # it is not used up
         answer = anyone.post(STATUS, {"resume": resume})
         assert answer.json == {"server": {"id": active, "name": "web", "status": "SHUTOFF"}, "viewers": 1}
+    with cloud.sessions.read() as db:  # a page asks every few seconds: that is not worth a row each
+        assert db.scalars(sa.select(requests.Request.path).where(requests.Request.path == STATUS)).all() == []
 
 
 def test_a_link_only_shows_and_as_often_as_one_likes(anyone: Asking, token: str, proxy: FakeProxy) -> None:
@@ -540,6 +542,15 @@ def test_what_is_secret_is_neither_kept_nor_logged(
     assert len(kept) > 10
     for secret in secrets:
         assert secret not in "\n".join(kept)
+
+
+def test_the_pages_looks_fill_no_log_of_requests(anyone: Asking, demo: Asking, active: str, cloud: Cloud) -> None:
+    session = trade(anyone, token_of(ask(demo, active, "os-getVNCConsole", "novnc")["url"]))
+    assert anyone.post(STATUS, {"resume": session["resume"]}).status_code == 200
+    refusal(anyone, STATUS, {"resume": "stranger"}, 403)
+    with cloud.sessions.read() as db:
+        kept = db.scalars(sa.select(requests.Request).where(requests.Request.path == STATUS)).all()
+    assert [row.status for row in kept] == [403]
 
 
 def test_each_session_is_a_row_of_who_was_let_in(
