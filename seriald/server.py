@@ -34,7 +34,7 @@ class Server:
         self._token = token.encode()
         self._server: asyncio.Server | None = None
         self._asking = 0
-        self._viewing: set[asyncio.Task[None]] = set()
+        self._serving: set[asyncio.Task[None]] = set()
 
     async def start(self, host: str, port: int, tls: ssl.SSLContext | None) -> int:
         """Listen; give the port."""
@@ -55,24 +55,28 @@ class Server:
             self._server.close()
 
     async def ended(self) -> None:
-        """Return when those are gone whose ports have ended; who does not take the last bytes is cut off."""
-        if self._viewing:
-            _, late = await asyncio.wait(self._viewing, timeout=_GRACE)
+        """Return when all are gone who were served; who does not take the last bytes is cut off."""
+        if self._serving:
+            _, late = await asyncio.wait(self._serving, timeout=_GRACE)
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101  # asyncio serves in tasks
+        self._serving.add(task)
         try:
             viewer = await self._ask(reader, writer)
             if viewer is not None:
-                await self._view(viewer, reader)
+                await viewer.relay(reader)
         except (asyncio.LimitOverrunError, asyncio.IncompleteReadError, TimeoutError, OSError) as err:
             log.info("request.broken", extra={"reason": repr(err)})
         except asyncio.CancelledError:
             # stopped: asyncio would call it an error
             pass
         finally:
+            self._serving.discard(task)
             writer.transport.abort()
 
     async def _ask(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> RemoteViewer | None:
@@ -111,15 +115,6 @@ class Server:
         keepalive.set_up(writer.transport)
         log.info("console.opened", extra={"guest": guest, "peer": str(writer.get_extra_info("peername"))})
         return viewer
-
-    async def _view(self, viewer: RemoteViewer, reader: asyncio.StreamReader) -> None:
-        task = asyncio.current_task()
-        assert task is not None  # noqa: S101  # asyncio serves in tasks
-        self._viewing.add(task)
-        try:
-            await viewer.relay(reader)
-        finally:
-            self._viewing.discard(task)
 
 
 class RemoteViewer:

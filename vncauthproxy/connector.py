@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
+import ssl
 
 from common.consoles import BadField, Forward, Protocol
 from vncauthproxy import console, encryption, serial
@@ -42,6 +43,9 @@ class Connector:
         ports = self._ports[request.protocol]
         if request.port not in ports:
             raise BadField("port", f"consoles are at {ports[0]} to {ports[-1]}")
+        if request.protocol is Protocol.SERIAL:
+            # before anybody is connected to in vain
+            self._serial_tls()
         try:
             async with asyncio.timeout(self._seconds):
                 stream = await self._reach(await self._addresses(request.host), request.port)
@@ -65,11 +69,18 @@ class Connector:
             )
             await console.shake_hands(stream, access, self._encryption)
             return
-        if not self._plain_serial:
-            if self._encryption.certified is None:
-                raise console.NoWay("no console_ca is set up here, by which seriald's certificate could be checked")
-            await stream.start_tls(self._encryption.certified, name, self._encryption.timeout)
+        tls = self._serial_tls()
+        if tls is not None:
+            await stream.start_tls(tls, name, self._encryption.timeout)
         await serial.enter(stream, request)
+
+    def _serial_tls(self) -> ssl.SSLContext | None:
+        """How seriald's certificate is checked; None without TLS. Raises Unreachable."""
+        if self._plain_serial:
+            return None
+        if self._encryption.certified is None:
+            raise Unreachable("no console_ca is set up here, by which seriald's certificate could be checked")
+        return self._encryption.certified
 
     async def _addresses(self, host: str) -> list[str]:
         """Find the addresses of a host that are allowed: a name may lead anywhere."""

@@ -177,6 +177,7 @@ def test_one_that_is_awaited_takes_no_place_and_a_ninth_viewer_is_told(node: Nod
     for _ in range(8):
         node.grant()
     with contextlib.ExitStack() as stack:
+        process.wait_until(lambda: not node.viewers(), what="nobody is left of the checks", timeout=PATIENCE)
         for _ in range(8):
             local = stack.enter_context(operator(node.daemon.ctrl, NAME))
             local.sendall(b"x")

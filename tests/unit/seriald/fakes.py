@@ -110,7 +110,7 @@ class Daemon:
     def _end(self) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
-        self._loop.run_until_complete(asyncio.sleep(0))
+        self._loop.run_until_complete(_let_go())
         self._loop.close()
 
     def holds(self, name: str) -> bool:
@@ -138,6 +138,17 @@ class Daemon:
             return answer.status, answer.read()
         finally:
             connection.close()
+
+
+async def _let_go() -> None:
+    """End what is left in a loop, as at a program's end: somebody may be in TLS's handshake still."""
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in left:
+        task.cancel()
+    await asyncio.gather(*left, return_exceptions=True)
+    # transports that were aborted have yet to be told of it, TLS's by those below them
+    for _ in range(10):
+        await asyncio.sleep(0)
 
 
 def operator(ctrl_dir: Path, name: str) -> socket.socket:
