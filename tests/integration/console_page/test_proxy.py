@@ -70,6 +70,7 @@ def test_qemus_screen_is_shown_and_its_keyboard_is_typed_on(
         return bright > 100 && bright < pixels.length / 8;
     }""",
     )
+    expect(page.locator("#screen canvas")).to_be_focused()
     page.keyboard.press("z")
     wanted = struck("z")
     wait_told(screen, wanted)
@@ -92,6 +93,7 @@ def test_a_watcher_sees_and_no_key_of_theirs_arrives(
     watcher.keyboard.type("abc")
     typist = visit(exchange.offer(console))
     state(typist, "Connected")
+    expect(typist.locator("#screen canvas")).to_be_focused()
     typist.keyboard.press("z")
     wait_told(screen, struck("z"))
     state(watcher, "Connected")
@@ -113,6 +115,7 @@ def test_who_comes_second_takes_over_and_who_came_first_takes_it_back(
     state(first, "Connected")
     state(second, "Taken over")
     state(watcher, "Connected")
+    expect(first.locator("#screen canvas")).to_be_focused()
     first.keyboard.press("z")
     wait_told(screen, struck("z"))
 
