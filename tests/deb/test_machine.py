@@ -2,34 +2,15 @@
 
 import json
 import re
+import shutil
 
 import pytest
 
 from lab import process
 from lab.machine import Machine
-from tests.deb.conftest import commands
+from tests.deb.conftest import ROOT, commands
 
 DAEMONS = ("apiserver", "dispatcher", "eventd", "metadatad", "nfdhcpd", "seriald", "vncauthproxy")
-#: what each needs to be told before it starts, here without TLS on a machine of its own
-NEEDED = """
-[seriald]
-token_file = "/etc/syros/secrets/console-token"
-host = "127.0.0.1"
-plain_http = true
-
-[metadatad]
-secret_file = "/etc/syros/secrets/metadata-secret"
-api_url = "http://127.0.0.1:8774"
-plain_http = true
-
-[vncauthproxy]
-token_file = "/etc/syros/secrets/vncauthproxy-token"
-plain_control = true
-plain_web = true
-destinations = ["127.0.0.0/8"]
-public_url = "ws://127.0.0.1:6080/"
-origins = ["http://127.0.0.1:8774"]
-"""
 #: this kernel may be without nftables' `queue`, which the rules say; what loads them is not what is tried here
 WITHOUT_RULES = "[Service]\nExecStartPre=\n"
 
@@ -41,7 +22,8 @@ def cloud(machine: Machine) -> Machine:
     machine.run("sh", "-euc", setting_up, timeout=300)
     config = machine.root / "etc/syros/syros.toml"
     text = config.read_text()
-    config.write_text(text[: text.index("[seriald]")] + NEEDED)
+    needed = (ROOT / "debian/tests/roles.toml").read_text()
+    config.write_text(text[: text.index("[seriald]")] + needed)
     own = machine.root / "etc/systemd/system/syros-nfdhcpd.service.d"
     own.mkdir(parents=True)
     (own / "rules.conf").write_text(WITHOUT_RULES)
@@ -127,8 +109,15 @@ def test_man_pages_and_completions_are_there(cloud: Machine) -> None:
     assert (cloud.root / "usr/share/bash-completion/completions/syros-manage").exists()
 
 
+def test_what_autopkgtest_runs_passes(cloud: Machine) -> None:
+    shutil.copytree(ROOT / "debian/tests", cloud.root / "packages/tests")
+    said = cloud.run("/packages/tests/roles", timeout=300)
+    assert [f"syros-{role} runs" for role in DAEMONS] == [line for line in said.splitlines() if line.endswith(" runs")]
+
+
 def test_all_stops_cleanly_and_a_purge_leaves_nothing(cloud: Machine) -> None:
     """The last one: the machine is without Syros afterwards."""
+    cloud.run("systemctl", "start", *[f"syros-{role}" for role in DAEMONS], timeout=300)
     cloud.run("systemctl", "stop", *[f"syros-{role}" for role in DAEMONS], timeout=180)
     results = {
         role: cloud.run("systemctl", "show", f"syros-{role}", "--property=Result", "--value").strip()

@@ -46,7 +46,7 @@ FEATURES = (
     Feature("compute-feature-enabled", "console_output", CONSOLE_OUTPUT, _LATER),
     Feature("compute-feature-enabled", "vnc_console", VNC_CONSOLE, _PAGE),
     Feature("compute-feature-enabled", "interface_attach", NETWORK, "no Network API yet"),
-    Feature("compute-feature-enabled", "metadata_service", False, "guests are given a disk; no metadata service yet"),
+    Feature("compute-feature-enabled", "metadata_service", False, "simulated guests ask nobody for their metadata"),
     Feature("compute-feature-enabled", "pause", False, f"{_GANETI} pause a guest"),
     Feature("compute-feature-enabled", "suspend", False, f"{_GANETI} save a guest's memory"),
     Feature("compute-feature-enabled", "shelve", False, "a shelved server would keep its disk and its place: stop it"),
