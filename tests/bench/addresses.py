@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime
 
 import sqlalchemy as sa
 
 from db import free_ranges
+from db.networks import Kind, Network, Subnet
 from db.sessions import Sessions
 from tests.bench import figures
 
@@ -49,21 +51,10 @@ def measure(sessions: Sessions) -> list[figures.Figure]:
 def _subnets(sessions: Sessions) -> tuple[str, str]:
     """Make two subnets of a network of their own."""
     ids = ("bench-empty", "bench-full")
+    now = datetime.now(UTC)
+    when = {"created_at": now, "updated_at": now}
     with sessions.begin() as db:
-        db.execute(
-            sa.text(
-                "INSERT INTO networks (id, name, description, shared, external, is_default, enabled, mode, link, mtu,"
-                " created_at, updated_at)"
-                " VALUES ('bench', 'bench', '', false, false, false, true, 'bridged', 'br0', 1500, now(), now())"
-            )
-        )
-        for subnet in ids:
-            db.execute(
-                sa.text(
-                    "INSERT INTO subnets (id, network_id, name, description, cidr, version, dhcp, nameservers, routes,"
-                    " pools, cursor, created_at, updated_at) VALUES (:id, 'bench', '', '', '10.0.0.0/8', 4, true, '[]',"
-                    " '[]', '[]', '', now(), now())"
-                ),
-                {"id": subnet},
-            )
+        db.add(Network(id="bench", name="bench", kind=Kind.BRIDGE, link="br0", mtu=1500, **when))
+        db.flush()
+        db.add_all([Subnet(id=each, network_id="bench", name="", cidr="10.0.0.0/8", version=4, **when) for each in ids])
     return ids
