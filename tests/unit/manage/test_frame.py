@@ -42,8 +42,7 @@ def test_help_and_a_new_key_need_no_configuration(bare: Operator) -> None:
 def test_an_unreadable_configuration_is_one_line_and_code_2(bare: Operator) -> None:
     answer = bare.run("--config", "/nowhere/syros.toml", "project", "list", code=2)
 
-    assert answer.err.startswith("syros-manage: /nowhere/syros.toml: ")
-    assert answer.err.count("\n") == 1
+    assert answer.err == "syros-manage: /nowhere/syros.toml: No such file or directory\n"
 
 
 def test_the_configuration_file_may_be_named_on_the_command_line(bare: Operator) -> None:
