@@ -72,7 +72,9 @@ class Sandbox:
         schema.upgrade(self.sessions.engine)
         self.simulator = Simulator(self._simulated())
         self.simulator.start()
-        self._console_host = ConsoleHost(host=self._api.host, port=self._own.console_port, pages=self._pages())
+        self._console_host = ConsoleHost(
+            host=self._api.host, port=self._own.console_port, pages=self._pages(), running=self._guests_that_run
+        )
         self._console_host.start()
         self._wire()
         self._seed()
@@ -137,6 +139,10 @@ class Sandbox:
             url = urllib.parse.urlsplit(self._api.public_url)
             found.add(f"{url.scheme}://{url.netloc}")
         return tuple(sorted(found))
+
+    def _guests_that_run(self) -> set[str]:
+        with self.simulator.cluster.lock:
+            return {instance.name for instance in self.simulator.cluster.instances.values() if instance.running}
 
     def _spool(self) -> Path:
         return (self._folder / "spool").absolute()
