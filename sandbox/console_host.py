@@ -36,7 +36,8 @@ class ConsoleHost:
 
         `running` names the guests that run, as Ganeti names them: a console ends with its guest.
         """
-        self._token = secrets.token_urlsafe(32)
+        #: what the proxy and the serial ports are shown
+        self.token = secrets.token_urlsafe(32)
         self._host = host
         self._port = port or _free_port(host)
         self._pages = pages
@@ -52,13 +53,13 @@ class ConsoleHost:
     def start(self) -> None:
         self._thread.start()
         self._screens = Screens()
-        self._serial_ports = SerialPorts(self._token)
+        self._serial_ports = SerialPorts(self.token)
         self._serial_port = self._run(self._serial_ports.start())
         settings = VncauthproxySettings(
             control_host=_LOOPBACK,
             control_port=0,
             plain_control=True,
-            token=self._token,
+            token=self.token,
             destinations=("127.0.0.0/8",),
             destination_ports="1-65535",
             serial_ports=str(self._serial_port),
@@ -92,8 +93,8 @@ class ConsoleHost:
 
     def desk(self, places: Places) -> Desk:
         """Give what consoles are shown with, where `places` tells which servers have one."""
-        proxy = ConsoleProxy(_LOOPBACK, self._proxy.control_port, tls=None, token=self._token)
-        settings = ConsoleSettings(proxies=(self.control,), token=self._token, port=self._serial_port)
+        proxy = ConsoleProxy(_LOOPBACK, self._proxy.control_port, tls=None, token=self.token)
+        settings = ConsoleSettings(proxies=(self.control,), token=self.token, port=self._serial_port)
         return Desk(settings, _SimulatedPlaces(self, places), Proxies({self.control: proxy}))
 
     def screen(self, guest: Guest) -> Screen:
