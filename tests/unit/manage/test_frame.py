@@ -90,6 +90,17 @@ def test_each_kind_of_failure_has_its_exit_code(error: Exception, code: Exit) ->
     assert failures.explain(error, None)[1] is code
 
 
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (bus.BusUnreachable("Connection refused"), "the bus can't be reached: Connection refused"),
+        (FileNotFoundError(2, "No such file or directory", "/nowhere"), "/nowhere: No such file or directory"),
+    ],
+)
+def test_it_is_said_what_was_not_reached_or_read(error: Exception, line: str) -> None:
+    assert failures.explain(error, None)[0] == line
+
+
 def test_only_the_first_line_of_an_error_is_shown() -> None:
     assert failures.explain(NotFound("first\nsecond"), None)[0] == "first"
 
