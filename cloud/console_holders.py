@@ -20,7 +20,7 @@ from db.users import Role
 #: bytes of a token: 256 random bits, so that nobody guesses one however often they try
 _TOKEN_BYTES = 32
 
-USED = "this console token has been used: each opens one console, once"
+USED = "this console token has been used, and each opens one console, once: ask for a new console"
 
 #: what goes on while a console makes sense: the guest runs through it, or comes back soon
 _WATCHABLE = (

@@ -98,7 +98,9 @@ def usable(db: Session, caller: Caller, flavor_id: str) -> Flavor:
 def add(cloud: Cloud, spec: FlavorSpec) -> Flavor:
     """Add a flavor; raises Invalid or Conflict. A removed one of the same id is replaced."""
     if spec.vcpus < 1 or spec.ram < 1 or spec.disk < 0 or spec.swap < 0 or not spec.rxtx_factor > 0:
-        raise Invalid(f"flavor {spec.name}: vcpus and ram are at least 1, disk and swap at least 0, rxtx_factor above")
+        raise Invalid(
+            f"flavor {spec.name}: vcpus and ram are at least 1, disk and swap at least 0, rxtx_factor more than 0"
+        )
     with cloud.sessions.begin() as db:
         flavor = flavors.lock(db, spec.id)
         if (flavor is not None and flavor.enabled) or flavors.by_name(db, spec.name) is not None:

@@ -122,7 +122,9 @@ class Config:
             return cls({}, environ, origin="defaults")
         try:
             document = tomllib.loads(chosen.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as err:
+        except OSError as err:
+            raise ConfigError(f"{chosen}: {err.strerror or err}") from err
+        except ValueError as err:
             raise ConfigError(f"{chosen}: {err}") from err
         return cls(document, environ, origin=str(chosen))
 

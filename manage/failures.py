@@ -44,6 +44,10 @@ def explain(error: Exception, database: sessions.Sessions | None) -> tuple[str, 
     if isinstance(error, sa.exc.SQLAlchemyError):
         return _of_database(error, database)
     code = next(code for kind, code in _EXITS if isinstance(error, kind))
+    if isinstance(error, bus.BusUnreachable):
+        return f"the bus can't be reached: {_first_line(error)}", code
+    if isinstance(error, OSError) and error.filename is not None and error.strerror:
+        return f"{error.filename}: {error.strerror}", code
     return _first_line(error), code
 
 

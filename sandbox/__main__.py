@@ -31,6 +31,10 @@ Try, in another terminal (pip install python-openstackclient):
   openstack --os-cloud syros console url show web1
   openstack --os-cloud syros server stop web1
 
+The operator's view:
+
+  syros-manage --config {config} backend list
+
 Everything is kept in {folder}/ (`make clean-var` forgets it). Ctrl-C stops.
 """
 
@@ -76,6 +80,7 @@ def run(settings: config.Config) -> None:
                 admin=sandbox.secrets.admin_password,
                 rapi=sandbox.simulator.url,
                 clouds=sandbox.clouds_file.absolute(),
+                config=sandbox.config_file.absolute(),
                 folder=own.state_dir,
             )
         )

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 LOCK = "lock"
+_LAST_PORT = 65535
 
 
 class ClaimError(Exception):
@@ -29,6 +30,8 @@ def folder(path: Path) -> Iterator[None]:
 
 def port(host: str, number: int) -> None:
     """Check that one can listen there."""
+    if not 0 <= number <= _LAST_PORT:
+        raise ClaimError(f"{number} is no port, which is {_LAST_PORT} at most; SYROS_API_PORT chooses another")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         socket.create_server((host, number), family=family).close()

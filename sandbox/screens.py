@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import struct
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from sandbox.terminal import CELL_HEIGHT, HEIGHT, ROWS, WIDTH, Terminal, dots
@@ -32,7 +33,8 @@ class Screens:
 
     def __init__(self) -> None:
         self._served: dict[str, tuple[asyncio.Server, int]] = {}
-        self._viewers: set[asyncio.Task[None]] = set()
+        #: with the guest that each is at
+        self._viewers: dict[asyncio.Task[None], str] = {}
 
     async def port(self, guest: str, name: str) -> int:
         """Give the port of a guest's screen, which is there from the first time that it is asked for."""
@@ -42,21 +44,28 @@ class Screens:
             async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
                 task = asyncio.current_task()
                 if task is not None:
-                    self._viewers.add(task)
-                    task.add_done_callback(self._viewers.discard)
+                    self._viewers[task] = guest
+                    task.add_done_callback(self._viewers.pop)
                 await _Viewer(terminal, turned, reader, writer).run()
 
             server = await asyncio.start_server(serve, HOST, 0)
             self._served[guest] = server, int(server.sockets[0].getsockname()[1])
         return self._served[guest][1]
 
+    def keep(self, guests: Collection[str]) -> None:
+        """End the screens of all other guests, as a guest that stops does; one that starts again has a new one."""
+        for guest in self._served.keys() - set(guests):
+            server, _ = self._served.pop(guest)
+            server.close()
+        for viewer, guest in self._viewers.items():
+            if guest not in guests:
+                viewer.cancel()
+
     async def stop(self) -> None:
         """End all of them."""
-        for server, _ in self._served.values():
-            server.close()
-        for viewer in list(self._viewers):
-            viewer.cancel()
-        await asyncio.gather(*self._viewers, return_exceptions=True)
+        viewers = list(self._viewers)
+        self.keep(())
+        await asyncio.gather(*viewers, return_exceptions=True)
 
 
 @dataclass(frozen=True)

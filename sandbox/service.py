@@ -33,7 +33,7 @@ from eventd.settings import EventdSettings
 from ganeti_hooks import install
 from gntsim import settings as gntsim_settings
 from gntsim.server import Simulator
-from sandbox import secrets, seed, tempest
+from sandbox import manage_config, secrets, seed, tempest
 from sandbox.console_host import ConsoleHost
 from sandbox.consoles import SimulatedLogs
 from sandbox.settings import SandboxSettings
@@ -68,11 +68,14 @@ class Sandbox:
         """Start every program, and return when the cloud can take a server."""
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.secrets = secrets.load(self._folder)
-        self.sessions = Sessions(config.Database(url=f"sqlite:///{self._folder.absolute()}/syros.db"))
+        self._database = config.Database(url=f"sqlite:///{self._folder.absolute()}/syros.db")
+        self.sessions = Sessions(self._database)
         schema.upgrade(self.sessions.engine)
         self.simulator = Simulator(self._simulated())
         self.simulator.start()
-        self._console_host = ConsoleHost(host=self._api.host, port=self._own.console_port, pages=self._pages())
+        self._console_host = ConsoleHost(
+            host=self._api.host, port=self._own.console_port, pages=self._pages(), running=self._guests_that_run
+        )
         self._console_host.start()
         self._wire()
         self._seed()
@@ -91,6 +94,15 @@ class Sandbox:
         self.url = f"http://{self._api.host}:{self._server.port}"
         self.clouds_file = self._folder / "clouds.yaml"
         clouds.write(self.clouds_file, auth_url=f"{self.url}/identity/v3", logins=self._logins())
+        self.config_file = self._folder / "syros.toml"
+        manage_config.write(
+            self.config_file,
+            database_url=self._database.url,
+            key=self.secrets.key,
+            images=self._images.store,
+            proxy=self._console_host.control,
+            proxy_token=self._console_host.token,
+        )
         log.info("sandbox.ready", extra={"url": self.url})
 
     def stop(self) -> None:
@@ -137,6 +149,10 @@ class Sandbox:
             url = urllib.parse.urlsplit(self._api.public_url)
             found.add(f"{url.scheme}://{url.netloc}")
         return tuple(sorted(found))
+
+    def _guests_that_run(self) -> set[str]:
+        with self.simulator.cluster.lock:
+            return {instance.name for instance in self.simulator.cluster.instances.values() if instance.running}
 
     def _spool(self) -> Path:
         return (self._folder / "spool").absolute()

@@ -55,7 +55,7 @@ async function post(path, body) {
     const answer = parse(text);
     if (!response.ok) {
         const fault = Object.values(answer ?? {})[0];
-        throw new Refused(response.status, fault?.message ?? `The cloud answered ${response.status}.`);
+        throw new Refused(response.status, sentence(fault?.message ?? `The cloud answered ${response.status}`));
     }
     return answer;
 }
@@ -66,4 +66,9 @@ function parse(text) {
     } catch {
         return null;
     }
+}
+
+// the API's words go on after others in a log or a terminal; on the page they stand alone
+function sentence(words) {
+    return words.charAt(0).toUpperCase() + words.slice(1) + (/[.!?]$/.test(words) ? "" : ".");
 }

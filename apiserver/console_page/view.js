@@ -13,6 +13,7 @@ const TITLES = {
     taken_over: "Another viewer has taken over",
     ended: "The console has ended",
 };
+const NONE = "The console can't be opened";
 const BUTTONS = { reconnecting: "Try now", taken_over: "Take it back", ended: "Connect again" };
 const NOTE = 4000;
 
@@ -40,7 +41,8 @@ export class View {
         const waiting = state === "connecting" || state === "reconnecting";
         element("notice").hidden = state === "connected";
         element("spinner").hidden = !waiting;
-        write("notice-title", TITLES[state] ?? "");
+        // without a server there was no console that could have ended
+        write("notice-title", state === "ended" && server === null ? NONE : (TITLES[state] ?? ""));
         write("notice-words", words);
         const retry = element("retry");
         const offered = state === "reconnecting" || again;

@@ -17,7 +17,7 @@ from manage.context import Context
 
 pass_context = click.make_pass_decorator(Context)
 
-_COLUMNS = ("id", "name", "kind", "link", "shared", "default", "subnets")
+_COLUMNS = ("id", "name", "project", "kind", "link", "shared", "default", "subnets")
 _SUBNET_COLUMNS = ("id", "cidr", "gateway", "pools", "nameservers")
 _OBJECT_COLUMNS = ("backend", "state", "name", "subnet", "groups", "jobs", "why")
 _LIMIT = 10_000
@@ -145,6 +145,7 @@ def _item(view: NetworkView) -> output.Item:
     return {
         "id": row.id,
         "name": row.name,
+        "project": row.project_id,
         "link": row.link,
         "kind": row.kind,
         "mac_prefix": row.mac_prefix,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import click
 
 from cloud import segments
@@ -36,11 +38,11 @@ def add(context: Context, links: tuple[str, ...], *, shared: str | None, prefixe
     if shared is not None:
         found = [prefix for text in prefixes for prefix in segments.prefixes(text)]
         segments.add_prefixes(context.cloud, shared, found)
-        context.output.say(f"{len(found)} segments are added on {shared}", added=found)
+        context.output.say(f"{_counted(found)} added on {shared}", added=found)
         return
     names = [name for text in links for name in segments.spelled_out(text)]
     segments.add(context.cloud, names)
-    context.output.say(f"{len(names)} segments are added", added=names)
+    context.output.say(f"{_counted(names)} added", added=names)
 
 
 @pool.command(name="list")
@@ -74,3 +76,7 @@ def remove(context: Context, segment: str, *, yes: bool) -> None:
     asking.confirmed(f"Remove the segment {segment}?", yes=yes)
     segments.remove(context.cloud, segment)
     context.output.say(f"segment {segment} is removed", removed=segment)
+
+
+def _counted(added: Sequence[str]) -> str:
+    return "1 segment is" if len(added) == 1 else f"{len(added)} segments are"

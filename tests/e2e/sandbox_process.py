@@ -56,7 +56,14 @@ class SandboxProcess:
 
     def openstack(self, *arguments: str, cloud: str = "syros") -> str:
         """Run the real client with the clouds.yaml that the sandbox wrote; give what it prints."""
-        command = [str(Path(sys.executable).with_name("openstack")), "--os-cloud", cloud, *arguments]
+        return self._run("openstack", "--os-cloud", cloud, *arguments)
+
+    def manage(self, *arguments: str) -> str:
+        """Run syros-manage with the configuration that the sandbox wrote; give what it prints."""
+        return self._run("syros-manage", "--config", str(self.folder / "syros.toml"), *arguments)
+
+    def _run(self, program: str, *arguments: str) -> str:
+        command = [str(Path(sys.executable).with_name(program)), *arguments]
         environ = {**os.environ, "OS_CLIENT_CONFIG_FILE": str(self.folder / "clouds.yaml"), "NO_PROXY": "127.0.0.1"}
         done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=120, check=False)
         if done.returncode != 0:

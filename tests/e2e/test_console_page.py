@@ -180,6 +180,8 @@ def test_a_stopped_server_is_said_to_be_and_shown_again_when_it_runs(
         timeout=PATIENCE,
         every=0.2,
     )
+    state(page, "Ended, server SHUTOFF")
+    expect(page.locator("#notice-words")).to_contain_text("is stopped")
     page.reload()
     state(page, "Ended")
     expect(page.get_by_role("button", name="Connect again")).to_be_visible()

@@ -19,13 +19,14 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxProcess
     assert running.stop() == 0
 
 
-def test_the_greeting_names_the_url_two_logins_and_three_commands(sandbox: SandboxProcess) -> None:
+def test_the_greeting_names_the_url_two_logins_three_commands_and_the_operators(sandbox: SandboxProcess) -> None:
     text = sandbox.text
 
     assert sandbox.url in text
     assert "demo " in text
     assert "admin " in text
     assert text.count("openstack --os-cloud syros") == 3
+    assert f"syros-manage --config {sandbox.folder}/syros.toml" in text
 
 
 def test_a_servers_life_from_create_to_delete(sandbox: SandboxProcess) -> None:
@@ -54,6 +55,17 @@ def test_ten_servers_at_once_and_gone_again(sandbox: SandboxProcess) -> None:
     sandbox.openstack("server", "delete", "--wait", *(server["ID"] for server in listed))
     assert json.loads(sandbox.openstack("server", "list", "-f", "json")) == []
     assert json.loads(sandbox.openstack("limits", "show", "--absolute", "-f", "json"))
+
+
+def test_the_operators_commands_see_into_the_sandbox(sandbox: SandboxProcess) -> None:
+    assert "simulated" in sandbox.manage("backend", "list")
+    sandbox.manage("reconcile", "--dry-run")
+
+    sandbox.openstack("server", "create", "--flavor", "m1.small", "--image", "debian-12", "--wait", "seen")
+    sandbox.openstack("console", "url", "show", "--serial", "seen")
+    (session,) = json.loads(sandbox.manage("--format", "json", "console", "list"))
+    sandbox.manage("console", "kill", "--yes", session["id"])
+    sandbox.openstack("server", "delete", "--wait", "seen")
 
 
 def test_what_a_tenant_and_an_operator_may_list(sandbox: SandboxProcess) -> None:

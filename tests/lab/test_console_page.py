@@ -182,7 +182,7 @@ def test_a_token_opens_one_console_once(guest: Guest, visit: Callable[[str], Pag
     state(visit(url), "Connected")
     again = visit(url)
     state(again, "Ended")
-    expect(again.locator("#notice-title")).to_have_text("The console has ended")
+    expect(again.locator("#notice-title")).to_have_text("The console can't be opened")
     changed = visit(f"{guest.url()}x")
     state(changed, "Ended")
 

@@ -108,7 +108,7 @@ class Exchange:
     def _session(self, body: dict[str, Any]) -> flask.Response:
         found = self._tokens.get(body["token"])
         if found is None or found.used:
-            return _refuse(403, "This token is unknown." if found is None else "This token has been used.")
+            return _refuse(403, "this token is unknown" if found is None else "this token has been used")
         console = found.console
         if console.refusals:
             return _refuse(*console.refusals.pop(0))
@@ -127,7 +127,7 @@ class Exchange:
     def _status(self, body: dict[str, Any]) -> flask.Response:
         token = self._tokens[body["resume"]]
         if token.used:
-            return _refuse(403, "This token has been used.")
+            return _refuse(403, "this token has been used")
         console = token.console
         return flask.jsonify({"server": _server(console), "viewers": console.viewers})
 

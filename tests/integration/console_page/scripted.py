@@ -77,8 +77,9 @@ class ScriptedConsole:
         wire.read(1)
         pixels = struct.pack(">BBBBHHHBBBxxx", 32, 24, 0, 1, 255, 255, 255, 16, 8, 0)
         name = b"scripted"
-        connection.send(struct.pack(">HH", _WIDTH, _HEIGHT) + pixels + struct.pack(">I", len(name)) + name)
+        # before the page can be connected by it
         self.connections.append(connection)
+        connection.send(struct.pack(">HH", _WIDTH, _HEIGHT) + pixels + struct.pack(">I", len(name)) + name)
         painted = False
         while True:
             (kind,) = wire.read(1)

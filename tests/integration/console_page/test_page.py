@@ -258,6 +258,7 @@ def test_an_end_is_said_in_words_and_left_to_a_person(
 ) -> None:
     scripted.close(code, reason)
     state(page, "Ended")
+    expect(page.get_by_role("heading", name="The console has ended")).to_be_visible()
     expect(page.locator("#notice-words")).to_have_text(words)
     assert len(scripted.connections) == 1
     button(page, "Connect again").click()
@@ -269,6 +270,7 @@ def test_a_used_token_opens_nothing(visit: Visit, exchange: Exchange, console: C
     state(visit(url), "Connected")
     page = visit(url)
     state(page, "Ended")
+    expect(page.get_by_role("heading", name="The console can't be opened")).to_be_visible()
     expect(page.locator("#notice-words")).to_have_text("This token has been used.")
     expect(page.locator("#retry")).to_be_hidden()
 

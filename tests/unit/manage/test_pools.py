@@ -22,7 +22,7 @@ def counted(segments: int, free: int) -> dict[str, object]:
 
 
 def test_mac_prefixes_of_one_bridge_are_set_aside_and_taken_by_networks(operator: Operator) -> None:
-    operator.run("pool", "add", "prv1")
+    assert operator.run("pool", "add", "prv1").out == "1 segment is added\n"
     added = operator.json("pool", "add", "--mac-filtered", "br-prv", "--prefixes", "AA:00:0e-aa:00:10")
     assert added == {"added": ["aa:00:0e", "aa:00:0f", "aa:00:10"]}
     made = operator.json("network", "add", "back", "--kind", "mac-filtered")

@@ -26,6 +26,13 @@ def test_a_taken_port_is_told_with_the_way_out(tmp_path: Path) -> None:
             claims.port("127.0.0.1", number)
 
 
+def test_a_port_that_there_is_not_is_told_with_the_way_out() -> None:
+    with pytest.raises(
+        claims.ClaimError, match="99999 is no port, which is 65535 at most; SYROS_API_PORT chooses another"
+    ):
+        claims.port("127.0.0.1", 99999)
+
+
 def test_a_second_sandbox_leaves_the_first_ones_folder_as_it_is(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other, claims.folder(tmp_path):
         environ = {"SYROS_API_PORT": str(other.getsockname()[1]), "SYROS_SANDBOX_STATE_DIR": str(tmp_path)}

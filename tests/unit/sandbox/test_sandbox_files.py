@@ -1,8 +1,9 @@
-"""What the sandbox keeps: secrets made once, and clouds.yaml, both for their owner alone."""
+"""What the sandbox keeps: secrets made once, clouds.yaml and syros.toml, all for their owner alone."""
 
 from pathlib import Path
 
 from cloud import accounts, flavors, images
+from cloud.console_settings import ConsoleSettings
 from cloud.context import Caller, Cloud
 from cloud.settings import CloudSettings
 from common import clouds, config
@@ -10,7 +11,7 @@ from db import schema
 from db.images import Filter
 from db.sessions import Sessions
 from db.users import Role
-from sandbox import secrets, seed
+from sandbox import manage_config, secrets, seed
 
 
 def test_secrets_are_made_once_and_read_back(tmp_path: Path) -> None:
@@ -30,6 +31,26 @@ def test_clouds_yaml_is_for_its_owner_alone_and_names_every_login(tmp_path: Path
     text = path.read_text()
     assert "  syros:" in text
     assert 'password: "p\\"w"' in text
+
+
+def test_the_operators_configuration_names_the_database_the_key_and_the_console_proxy(tmp_path: Path) -> None:
+    path = tmp_path / "syros.toml"
+
+    manage_config.write(
+        path,
+        database_url="sqlite:////srv/var/syros.db",
+        key="k=",
+        images=tmp_path / "images",
+        proxy="127.0.0.1:24999",
+        proxy_token='t"',
+    )
+
+    assert path.stat().st_mode & 0o777 == 0o600
+    written = config.Config.read(path, {})
+    assert written.section("database", config.Database).url == "sqlite:////srv/var/syros.db"
+    assert written.section("secrets", config.Secrets).key == "k="
+    console = written.section("console", ConsoleSettings)
+    assert (console.proxies, console.proxy_token, console.plain_proxies) == (("127.0.0.1:24999",), 't"', True)
 
 
 def test_seeding_twice_changes_nothing(tmp_path: Path) -> None:

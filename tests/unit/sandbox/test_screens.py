@@ -96,6 +96,23 @@ def test_a_screen_says_whose_it_is_and_what_is_typed() -> None:
     asyncio.run(asyncio.wait_for(run(), _PATIENCE))
 
 
+def test_a_screen_ends_with_its_guest_and_is_a_new_one_when_it_runs_again() -> None:
+    async def run() -> None:
+        screens = Screens()
+        async with (
+            viewing(await screens.port("syros-1", "web1")) as stopped,
+            viewing(await screens.port("syros-2", "web2")) as running,
+        ):
+            screens.keep({"syros-2"})
+            assert await stopped.reader.read() == b""
+            assert len(await running.update(incremental=False)) == ROWS
+        async with viewing(await screens.port("syros-1", "web1")) as again:
+            assert len(await again.update(incremental=False)) == ROWS
+        await screens.stop()
+
+    asyncio.run(asyncio.wait_for(run(), _PATIENCE))
+
+
 def test_a_message_that_no_client_sends_ends_the_connection() -> None:
     async def run() -> None:
         screens = Screens()

@@ -35,6 +35,23 @@ def test_what_is_typed_comes_back() -> None:
     assert b"syros-1 (simulated)" in heard
 
 
+def test_a_line_ends_with_its_guest() -> None:
+    async def run() -> None:
+        ports = SerialPorts("t0ken")
+        reader, writer = await asyncio.open_connection(HOST, await ports.start())
+        writer.write(b"GET /v1/console/syros-1 HTTP/1.1\r\nAuthorization: Bearer t0ken\r\n\r\n")
+        await reader.readuntil(b"$ ")
+        ports.keep({"syros-1"})
+        writer.write(b"ls\r")
+        assert await reader.readuntil(b"$ ") == b"ls\r\n$ "
+        ports.keep({"syros-2"})
+        assert await reader.read() == b""
+        writer.close()
+        await ports.stop()
+
+    asyncio.run(asyncio.wait_for(run(), _PATIENCE))
+
+
 @pytest.mark.parametrize(
     "head",
     [
