@@ -18,8 +18,9 @@ __all__ = ["authority", "qemu", "start"]
 PATIENCE = 60_000
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    # while it lasts, its loop is the thread's: no other test could have one
     yield from chromium()
 
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from lab import process
 from tests.integration.console_page.conftest import PATIENCE
@@ -336,3 +336,32 @@ def test_links_are_made_copied_and_revoked(page: Page, exchange: Exchange) -> No
     button(page, "Revoke link 1").click()
     expect(page.locator("#links li")).to_have_count(0)
     assert exchange.links == {}
+
+
+def test_a_part_that_does_not_come_at_first_is_asked_for_again(
+    visit: Visit, exchange: Exchange, console: Console
+) -> None:
+    page = visit("about:blank")
+    lost: list[str] = []
+
+    def lose(route: Route) -> None:
+        if lost:
+            route.continue_()
+        else:
+            lost.append(route.request.url)
+            route.abort()
+
+    page.route("**/console/keystrokes.js", lose)
+    page.goto(exchange.offer(console))
+    state(page, "Connected")
+    assert len(lost) == 1
+    assert exchange.count("sessions") == 1
+
+
+def test_a_part_that_never_comes_is_said(visit: Visit, exchange: Exchange, console: Console) -> None:
+    page = visit("about:blank")
+    page.route("**/console/keystrokes.js", lambda route: route.abort())
+    page.goto(exchange.offer(console))
+    expect(page.locator("#notice-title")).to_have_text("The page can't be loaded")
+    state(page, "Ended")
+    assert exchange.count("sessions") == 0

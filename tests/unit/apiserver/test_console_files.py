@@ -25,7 +25,7 @@ def test_the_page_is_kept_by_nobody_and_loads_nothing_but_its_own_files(sessions
         console_origins=lambda: ("wss://console.example:6080",),
     )
     with app.test_client().get("/console/?token=t") as page:
-        assert b"main.js" in page.data
+        assert b"load.js" in page.data
     assert (page.status_code, page.mimetype) == (200, "text/html")
     assert page.headers["Cache-Control"] == "no-store"
     assert page.headers["Referrer-Policy"] == "no-referrer"
