@@ -40,8 +40,8 @@ def machine(packages: list[Path]) -> Iterator[machines.Machine]:
     made = machines.Machine(folder / "root", folder / "console.log")
     try:
         made.make()
-        target = made.root / "packages"
-        target.mkdir()
+        target = made.root / "packages/build/deb"
+        target.mkdir(parents=True)
         for package in packages:
             (target / package.name).write_bytes(package.read_bytes())
         installing, *_ = commands("install.md")
