@@ -7,12 +7,13 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from cloud import instances, nic_tags, states
+from cloud import instances, nic_tags, nics, states
 from cloud.context import Caller
 from cloud.states import Action
 from common.jobs import Opcode
-from db.instances import Instance
+from db.instances import Instance, State
 from db.jobs import Job
+from db.ports import Port
 
 #: an operation, and what its job's row says beyond the instance's
 Step = tuple[Opcode, Mapping[str, object]]
@@ -45,3 +46,20 @@ def begin(
 def tagging(tags: Sequence[str]) -> list[Step]:
     """Give the steps that set an instance's tags, which its node looks at as soon as a NIC comes."""
     return [(Opcode.TAGS_SET, {"tags": some}) for some in nic_tags.portions(tags)]
+
+
+def telling(
+    instance: Instance, ports: Sequence[Port], tags: Sequence[str], old: Sequence[Mapping[str, object]]
+) -> list[Step]:
+    """Give the steps that tell an instance's node of ports by tags of a new generation, and then remove the `old` ones.
+
+    Where the guest runs, a NIC is given the name that it has in between: after that Ganeti runs the hook that looks at
+    the tags.
+    """
+    steps = tagging(tags)
+    if ports and instance.state is State.ACTIVE:
+        name = nics.name_of(ports[0].id)
+        steps.append((Opcode.SET_PARAMS, {"nics": [["modify", name, {"name": name}]], "hotplug": False}))
+    steps += [(Opcode.TAGS_DEL, each) for each in old]
+    port_ids = [port.id for port in ports]
+    return [(opcode, {**spec, "port_ids": port_ids}) for opcode, spec in steps]

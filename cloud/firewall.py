@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from cloud import chains, firewall_tags, nic_tags, nics
+from cloud import chains, firewall_tags, nic_tags
 from cloud.chains import Step
 from cloud.context import Cloud
 from cloud.states import Action
@@ -24,7 +24,7 @@ from common.jobs import JobStatus, Opcode
 from db import firewall_due, jobs, security_groups
 from db import instances as instance_rows
 from db import ports as port_rows
-from db.instances import Instance, State
+from db.instances import Instance
 from db.ports import Port
 from db.security_groups import Allowed
 
@@ -105,13 +105,8 @@ def _values(ports: Sequence[Port], rules: Rules) -> Mapping[str, tuple[str, ...]
 
 def _steps(instance: Instance, ports: Sequence[Port], told: Mapping[str, Sequence[str]]) -> list[Step]:
     tags = [nic_tags.tag(port_id, firewall_tags.KEY, value) for port_id, own in told.items() for value in own]
-    steps = chains.tagging(tags)
-    if ports and instance.state is State.ACTIVE:
-        name = nics.name_of(ports[0].id)
-        steps.append((Opcode.SET_PARAMS, {"nics": [["modify", name, {"name": name}]], "hotplug": False}))
+    old = []
     for port in ports:
         prefix = nic_tags.tag(port.id, firewall_tags.KEY, "")
-        keep = f"{prefix}{port.firewall_generation}:"
-        steps.append((Opcode.TAGS_DEL, {"prefix": prefix, "keep": keep}))
-    port_ids = [port.id for port in ports]
-    return [(opcode, {**spec, "port_ids": port_ids}) for opcode, spec in steps]
+        old.append({"prefix": prefix, "keep": f"{prefix}{port.firewall_generation}:"})
+    return chains.telling(instance, ports, tags, old)

@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from cloud import chains, firewall_tags, nic_tags, nics
+from cloud import chains, firewall_tags, nic_tags
 from cloud.chains import Step
 from cloud.context import Cloud
 from cloud.nic_tags import Fact
@@ -26,7 +26,7 @@ from common.jobs import JobStatus, Opcode
 from db import instances as instance_rows
 from db import jobs, told_due
 from db import ports as port_rows
-from db.instances import Instance, State
+from db.instances import Instance
 from db.ports import Place, Port
 
 log = logging.getLogger(__name__)
@@ -94,15 +94,11 @@ def _steps(instance: Instance, ports: Sequence[Port], facts: Mapping[str, Sequen
         for port in ports
         for value in nic_tags.values(facts.get(port.id, ()), generation=port.told_generation)
     ]
-    steps = chains.tagging(tags)
-    if ports and instance.state is State.ACTIVE:
-        name = nics.name_of(ports[0].id)
-        steps.append((Opcode.SET_PARAMS, {"nics": [["modify", name, {"name": name}]], "hotplug": False}))
+    old = []
     for port in ports:
         keep = [
             nic_tags.tag(port.id, firewall_tags.KEY, ""),
             nic_tags.tag(port.id, nic_tags.TOLD, f"{port.told_generation}:"),
         ]
-        steps.append((Opcode.TAGS_DEL, {"prefix": nic_tags.prefix(port.id), "keep": keep}))
-    port_ids = [port.id for port in ports]
-    return [(opcode, {**spec, "port_ids": port_ids}) for opcode, spec in steps]
+        old.append({"prefix": nic_tags.prefix(port.id), "keep": keep})
+    return chains.telling(instance, ports, tags, old)

@@ -41,9 +41,9 @@ class Supervisor:
 
 
 @contextlib.contextmanager
-def served(supervisor: Supervisor | None = None) -> Iterator[Supervisor]:
+def served() -> Iterator[Supervisor]:
     """Tell that the daemon is ready when this begins, and that it stops when this ends."""
-    supervisor = supervisor or Supervisor()
+    supervisor = Supervisor()
     supervisor.tell("READY=1")
     try:
         yield supervisor

@@ -18,13 +18,7 @@ def step(files: SecretFiles, url: str | None) -> Step:
     """Write the URL that is told; without one, make a user and a virtual host here."""
 
     def look() -> Found:
-        known = files.read(NAME)
-        if known is None:
-            return Found(well=False, detail=f"{files.folder / NAME} is not there")
-        if url is not None and url != known:
-            return Found(well=False, detail=f"{files.folder / NAME} is another URL")
-        parts = urlsplit(known)
-        return Found(well=True, detail=f"{parts.scheme}://{parts.hostname}{parts.path}")
+        return files.look_at_url(NAME, url, _shown)
 
     def make() -> str:
         if url is not None:
@@ -41,6 +35,11 @@ def step(files: SecretFiles, url: str | None) -> Step:
         return f"made user and virtual host {_USER}"
 
     return Step("broker", look, make)
+
+
+def _shown(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.hostname}{parts.path}"
 
 
 def _control(*words: str, told: str = "") -> str:

@@ -26,12 +26,7 @@ def step(files: SecretFiles, url: str | None) -> Step:
     """Write the URL that is told; without one, make role and database here."""
 
     def look() -> Found:
-        known = files.read(NAME)
-        if known is None:
-            return Found(well=False, detail=f"{files.folder / NAME} is not there")
-        if url is not None and url != known:
-            return Found(well=False, detail=f"{files.folder / NAME} is another URL")
-        return Found(well=True, detail=sa.make_url(known).render_as_string(hide_password=True))
+        return files.look_at_url(NAME, url, lambda known: sa.make_url(known).render_as_string(hide_password=True))
 
     def make() -> str:
         if url is not None:

@@ -38,6 +38,15 @@ class SecretFiles:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         private_file.write(self.folder / name, text + "\n")
 
+    def look_at_url(self, name: str, url: str | None, shown: Callable[[str], str]) -> Found:
+        """Tell whether a URL is there, and is the one that is told, if one is; `shown` hides what is secret of it."""
+        known = self.read(name)
+        if known is None:
+            return Found(well=False, detail=f"{self.folder / name} is not there")
+        if url is not None and url != known:
+            return Found(well=False, detail=f"{self.folder / name} is another URL")
+        return Found(well=True, detail=shown(known))
+
     def step(self) -> Step:
         """Make what is made up: keys and tokens. One that is there is never changed."""
         return Step("secrets", self._look, self._make)
