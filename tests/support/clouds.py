@@ -166,7 +166,7 @@ class World:
     def finish(self, instance_id: str, *, failed: object = None, canceled: bool = False) -> Job:
         """Submit what is due, end the instance's oldest open job in Ganeti, and deliver the event."""
         self.submit()
-        job = next(job for job in reversed(self.jobs(instance_id)) if job.finished_at is None)
+        job = self.under_way(instance_id)[0]
         assert job.ganeti_id is not None, "the job was not submitted"
         self.clock.tick()
         self.deliver(self.rapi.finish(job.ganeti_id, failed=failed, canceled=canceled))
@@ -192,6 +192,17 @@ class World:
             found = instance_rows.get(db, instance_id)
         assert found is not None
         return found
+
+    def run_out(self, instance_id: str) -> list[str]:
+        """Let every job of an instance's work, oldest first; give their opcodes."""
+        done = []
+        while self.under_way(instance_id):
+            done.append(self.finish(instance_id).opcode)
+        return done
+
+    def under_way(self, instance_id: str) -> list[Job]:
+        """The instance's jobs that have not ended, oldest first."""
+        return [job for job in reversed(self.jobs(instance_id)) if job.finished_at is None]
 
     def jobs(self, instance_id: str) -> Sequence[Job]:
         """The instance's jobs, newest first."""

@@ -22,11 +22,6 @@ def holders(world: World, ip: str, at: datetime | None = None) -> Sequence[Holdi
         return address_history.page(db, ip, limit=100, at=at)
 
 
-def run_out(world: World, instance_id: str) -> None:
-    while any(job.finished_at is None for job in world.jobs(instance_id)):
-        world.finish(instance_id)
-
-
 @pytest.fixture
 def network(world: World) -> str:
     return networks.add(world.cloud, "192.0.2.0/30", "2001:db8::/64")
@@ -38,7 +33,7 @@ def test_an_address_has_a_row_for_each_server_that_had_it(world: World, network:
     world.clock.tick(60)
     ended = world.clock()
     instances.delete(world.cloud, world.fresh(), first)
-    run_out(world, first)
+    world.run_out(first)
     gone = world.clock()
     world.clock.tick(60)
     second = world.create_one("second")
@@ -64,7 +59,7 @@ def test_a_port_is_told_from_the_servers_that_have_it(world: World, network: str
     server = instances.create(world.cloud, world.fresh(), spec)[0].id
     world.clock.tick(60)
     world.delete(server)
-    run_out(world, server)
+    world.run_out(server)
     world.clock.tick(60)
     interfaces.delete_port(world.cloud, world.fresh(), made.port.id)
 
@@ -89,10 +84,10 @@ def test_a_floating_ip_is_told_from_server_to_server(world: World) -> None:
         else:
             change = FloatingChange(associates=True, target=Target(port))
             floating_ips.update(world.cloud, world.fresh(), floating, change)
-        run_out(world, server)
+        world.run_out(server)
         world.clock.tick(60)
         floating_ips.update(world.cloud, world.fresh(), floating, FloatingChange(associates=True))
-        run_out(world, server)
+        world.run_out(server)
     world.clock.tick(60)
     floating_ips.delete(world.cloud, world.fresh(), floating)
     rows = holders(world, "203.0.113.2")[::-1]

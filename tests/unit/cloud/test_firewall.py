@@ -39,18 +39,6 @@ def plan(world: World) -> int:
     return firewall.plan(world.cloud)
 
 
-def under_way(world: World, instance_id: str) -> list[Job]:
-    return [job for job in reversed(world.jobs(instance_id)) if job.finished_at is None]
-
-
-def run_out(world: World, instance_id: str) -> list[str]:
-    """Let every job work; give their opcodes."""
-    done = []
-    while under_way(world, instance_id):
-        done.append(world.finish(instance_id).opcode)
-    return done
-
-
 def values(job: Job) -> list[str]:
     """What the tags of a job say of firewalls."""
     return [tag.partition(":fw:")[2] for tag in job.spec["tags"]]
@@ -76,14 +64,14 @@ def port_address(world: World, port: Port) -> str:
 def test_a_new_rule_comes_as_a_new_generation_and_a_look_at_it_and_the_old_one_goes(world: World, running: str) -> None:
     groups.allow(world, groups.default(world))
     assert plan(world) == 1
-    tag, look, untag = under_way(world, running)
+    tag, look, untag = world.under_way(running)
     assert (tag.opcode, look.opcode, untag.opcode) == (Opcode.TAGS_SET, Opcode.SET_PARAMS, Opcode.TAGS_DEL)
     assert "1:i4:tcp:80-80:*" in values(tag)
     assert "1:on" in values(tag)
     name = f"port-{port_of(world, running).id}"
     assert look.spec["nics"] == [["modify", name, {"name": name}]]
     assert not look.spec["hotplug"]
-    run_out(world, running)
+    world.run_out(running)
     tags = world.rapi.tags[f"syros-{running}"]
     assert {tag.partition(":fw:")[2].partition(":")[0] for tag in tags if ":fw:" in tag} == {"1"}
     assert plan(world) == 0
@@ -95,16 +83,16 @@ def test_a_server_can_be_used_meanwhile_and_its_history_says_nothing_of_it(world
     assert world.instance(running).task is None
     world.act(running, Action.STOP)
     assert world.instance(running).task is Task.STOPPING
-    assert run_out(world, running) == [Opcode.TAGS_SET, Opcode.SET_PARAMS, Opcode.TAGS_DEL, Opcode.SHUTDOWN]
+    assert world.run_out(running) == [Opcode.TAGS_SET, Opcode.SET_PARAMS, Opcode.TAGS_DEL, Opcode.SHUTDOWN]
     assert world.instance(running).state is State.STOPPED
 
 
 def test_a_stopped_server_needs_nobody_to_look(world: World, running: str) -> None:
     world.act(running, Action.STOP)
-    run_out(world, running)
+    world.run_out(running)
     groups.allow(world, groups.default(world))
     assert plan(world) == 1
-    assert run_out(world, running) == [Opcode.TAGS_SET, Opcode.TAGS_DEL]
+    assert world.run_out(running) == [Opcode.TAGS_SET, Opcode.TAGS_DEL]
 
 
 def test_changes_that_come_meanwhile_wait_and_go_together(world: World, running: str) -> None:
@@ -114,9 +102,9 @@ def test_changes_that_come_meanwhile_wait_and_go_together(world: World, running:
     groups.allow(world, group, port_min=81, port_max=81)
     groups.allow(world, group, port_min=82, port_max=82)
     assert plan(world) == 0
-    run_out(world, running)
+    world.run_out(running)
     assert plan(world) == 1
-    tag = under_way(world, running)[0]
+    tag = world.under_way(running)[0]
     assert {"2:i4:tcp:80-80:*", "2:i4:tcp:81-81:*", "2:i4:tcp:82-82:*"} <= set(values(tag))
 
 
@@ -131,7 +119,7 @@ def test_a_change_that_is_undone_before_it_left_is_none(world: World, running: s
 def test_a_change_that_failed_is_tried_again_after_a_pause(world: World, running: str, failing: Opcode) -> None:
     groups.allow(world, groups.default(world))
     plan(world)
-    while (job := under_way(world, running)[0]).opcode != failing:
+    while (job := world.under_way(running)[0]).opcode != failing:
         world.finish(running)
     world.finish(running, failed=ganeti.error())
     assert [each.status for each in world.jobs(running) if each.id > job.id] == [JobStatus.CANCELED] * len(
@@ -140,8 +128,8 @@ def test_a_change_that_failed_is_tried_again_after_a_pause(world: World, running
     assert plan(world) == 0
     world.clock.tick(60)
     assert plan(world) == 1
-    assert "2:i4:tcp:80-80:*" in values(under_way(world, running)[0])
-    run_out(world, running)
+    assert "2:i4:tcp:80-80:*" in values(world.under_way(running)[0])
+    world.run_out(running)
     world.clock.tick(60)
     assert plan(world) == 0
 
@@ -157,7 +145,7 @@ def test_old_tags_that_could_not_be_removed_go_with_the_next(world: World, runni
     assert plan(world) == 0
     groups.allow(world, group, port_min=81, port_max=81)
     assert plan(world) == 1
-    run_out(world, running)
+    world.run_out(running)
     tags = world.rapi.tags[f"syros-{running}"]
     assert {tag.partition(":fw:")[2].partition(":")[0] for tag in tags if ":fw:" in tag} == {"2"}
 
@@ -165,14 +153,14 @@ def test_old_tags_that_could_not_be_removed_go_with_the_next(world: World, runni
 def test_who_comes_is_let_in_by_the_others_and_who_goes_no_more(world: World, running: str) -> None:
     other = world.active("other")
     assert plan(world) == 1
-    come = under_way(world, running)[0]
+    come = world.under_way(running)[0]
     # 192.0.2.2 and 192.0.2.3
     assert [value for value in values(come) if ":i4:" in value] == ["1:i4:*:*:192.0.2.2/31"]
-    run_out(world, running)
+    world.run_out(running)
     world.delete(other)
-    run_out(world, other)
+    world.run_out(other)
     assert plan(world) == 1
-    gone = under_way(world, running)[0]
+    gone = world.under_way(running)[0]
     assert [value for value in values(gone) if ":i4:" in value] == [
         f"2:i4:*:*:{port_address(world, port_of(world, running))}/32"
     ]
@@ -191,7 +179,7 @@ def test_in_a_network_of_its_own_a_group_that_all_are_in_tells_nobody_of_newcome
     apart = groups.add(world, "apart")
     ports.update(world.cloud, world.fresh(), port_of(world, second).id, PortChange(groups=(apart.id,)))
     assert plan(world) == 2
-    (told,) = [value for value in values(under_way(world, first)[0]) if ":i4:" in value]
+    (told,) = [value for value in values(world.under_way(first)[0]) if ":i4:" in value]
     assert told == f"1:i4:*:*:{port_address(world, port_of(world, first))}/32"
 
 
@@ -199,20 +187,20 @@ def test_a_port_without_a_firewall_says_so_when_it_had_one(world: World, running
     port = port_of(world, running)
     ports.update(world.cloud, networks.operator(), port.id, PortChange(groups=(), firewalled=False))
     assert plan(world) == 1
-    assert values(under_way(world, running)[0]) == ["1:off"]
-    run_out(world, running)
+    assert values(world.under_way(running)[0]) == ["1:off"]
+    world.run_out(running)
     assert network
 
 
 def test_an_interface_that_comes_later_is_told_with_it(world: World, running: str, network: str) -> None:
     interfaces.attach(world.cloud, world.fresh(), running, Interface(network_id=network))
-    first = under_way(world, running)[0]
+    first = world.under_way(running)[0]
     assert first.opcode == Opcode.TAGS_SET
     assert any(tag.endswith(":fw:0:on") for tag in first.spec["tags"])
-    run_out(world, running)
+    world.run_out(running)
     # the first interface lets the second in
     assert plan(world) == 1
-    assert run_out(world, running) == [Opcode.TAGS_SET, Opcode.SET_PARAMS, Opcode.TAGS_DEL]
+    assert world.run_out(running) == [Opcode.TAGS_SET, Opcode.SET_PARAMS, Opcode.TAGS_DEL]
     assert plan(world) == 0
 
 
@@ -220,9 +208,9 @@ def test_a_change_is_not_lost_with_a_detach_that_fails(world: World, running: st
     groups.allow(world, groups.default(world))
     interfaces.detach(world.cloud, world.fresh(), running, port_of(world, running).id)
     world.finish(running, failed=ganeti.error())
-    assert not under_way(world, running)
+    assert not world.under_way(running)
     assert plan(world) == 1
-    assert "1:i4:tcp:80-80:*" in values(under_way(world, running)[0])
+    assert "1:i4:tcp:80-80:*" in values(world.under_way(running)[0])
 
 
 def test_a_create_whose_outcome_nobody_knew_is_told_again(world: World, network: str) -> None:

@@ -60,13 +60,6 @@ def show(world: World, floating: str) -> FloatingView:
     return floating_ips.get(world.cloud, world.fresh(), floating)
 
 
-def run_out(world: World, instance_id: str) -> list[str]:
-    done = []
-    while any(job.finished_at is None for job in world.jobs(instance_id)):
-        done.append(world.finish(instance_id).opcode)
-    return done
-
-
 def used(world: World) -> int:
     with world.cloud.sessions.read() as db:
         return quota_rows.usages(db, world.project.id).get(Resource.FLOATING_IPS, 0)
@@ -86,7 +79,7 @@ def kept(world: World, outside: str, server: str) -> str:
 def associated(world: World, kept: str, server: str) -> str:
     """The id of a floating IP that the server has."""
     associate(world, kept, fixed_port(world, server))
-    run_out(world, server)
+    world.run_out(server)
     return kept
 
 
@@ -159,7 +152,7 @@ def test_associating_attaches_the_port_that_carries_it(world: World, kept: str, 
     found = associate(world, kept, port)
     assert (found.fixed and found.fixed.id, found.floating.fixed_ip) == (port, "10.0.0.2")
     assert (found.port.instance_id, world.instance(server).task) == (server, Task.ATTACHING)
-    assert run_out(world, server) == [Opcode.TAGS_SET, Opcode.SET_PARAMS]
+    assert world.run_out(server) == [Opcode.TAGS_SET, Opcode.SET_PARAMS]
     row = world.instance(server)
     nic = {"ip": "203.0.113.2", "mac": found.port.mac, "name": f"port-{found.port.id}", "mode": "bridged"}
     assert world.rapi.nics[-1] == (row.ganeti_name, True, [["add", -1, {**nic, "link": "br1"}]])
@@ -171,7 +164,7 @@ def test_associating_attaches_the_port_that_carries_it(world: World, kept: str, 
 def test_disassociating_detaches_it_and_the_project_keeps_it(world: World, associated: str, server: str) -> None:
     assert associate(world, associated, None).port.instance_id == server
     assert associate(world, associated, None).port.instance_id == server
-    assert run_out(world, server) == [Opcode.SET_PARAMS, Opcode.TAGS_DEL]
+    assert world.run_out(server) == [Opcode.SET_PARAMS, Opcode.TAGS_DEL]
     found = show(world, associated)
     assert (found.fixed, found.floating.fixed_ip, found.port.instance_id) == (None, None, None)
     assert (ips(world, server), used(world)) == ([("10.0.0.2", False)], 1)
@@ -181,7 +174,7 @@ def test_disassociating_detaches_it_and_the_project_keeps_it(world: World, assoc
 def test_it_may_be_taken_for_a_port_at_once(world: World, outside: str, server: str) -> None:
     made = take(world, outside, target=Target(fixed_port(world, server), IP("10.0.0.2")))
     assert (made.port.instance_id, made.floating.fixed_ip) == (server, "10.0.0.2")
-    run_out(world, server)
+    world.run_out(server)
     assert ips(world, server)[1:] == [("203.0.113.2", True)]
 
 
@@ -207,7 +200,7 @@ def test_an_associated_one_that_is_deleted_is_gone_when_it_is_detached(
     floating_ips.delete(world.cloud, world.fresh(), associated)
     assert (show(world, associated).port.instance_id, used(world)) == (server, 1)
     floating_ips.delete(world.cloud, world.fresh(), associated)
-    run_out(world, server)
+    world.run_out(server)
     with pytest.raises(NotFound):
         show(world, associated)
     assert (used(world), quotas.audit(world.cloud), ips(world, server)) == (0, [], [("10.0.0.2", False)])
@@ -217,7 +210,7 @@ def test_one_that_is_deleted_while_it_is_detached_goes_with_that(world: World, a
     associate(world, associated, None)
     world.submit()
     floating_ips.delete(world.cloud, world.fresh(), associated)
-    run_out(world, server)
+    world.run_out(server)
     with pytest.raises(NotFound):
         show(world, associated)
     assert used(world) == 0
@@ -225,7 +218,7 @@ def test_one_that_is_deleted_while_it_is_detached_goes_with_that(world: World, a
 
 def test_a_server_that_is_deleted_leaves_them_to_the_project(world: World, associated: str, server: str) -> None:
     world.delete(server)
-    run_out(world, server)
+    world.run_out(server)
     assert world.instance(server).state is State.DELETED
     found = show(world, associated)
     assert (found.address.ip, found.fixed, found.floating.fixed_ip, found.port.instance_id) == (
@@ -240,11 +233,11 @@ def test_a_server_that_is_deleted_leaves_them_to_the_project(world: World, assoc
 def test_another_port_of_the_same_server_is_named_without_a_job(world: World, associated: str, server: str) -> None:
     inside = interfaces.page(world.cloud, world.caller, server)[0].view.port.network_id
     interfaces.attach(world.cloud, world.fresh(), server, Interface(network_id=inside))
-    run_out(world, server)
+    world.run_out(server)
     second = interfaces.page(world.cloud, world.caller, server)[2].view
     found = associate(world, associated, second.port.id)
     assert (found.fixed and found.fixed.id, found.floating.fixed_ip) == (second.port.id, second.addresses[0].ip)
-    assert run_out(world, server) == []
+    assert world.run_out(server) == []
 
 
 @pytest.fixture
@@ -274,8 +267,8 @@ def test_it_leaves_one_server_and_then_comes_to_another(world: World, associated
     assert {job.request_id for job in world.jobs(other) if job.finished_at is None} == {
         job.request_id for job in world.jobs(server) if job.action == Action.DETACH_INTERFACE
     }
-    run_out(world, server)
-    run_out(world, other)
+    world.run_out(server)
+    world.run_out(other)
     found = show(world, associated)
     assert (found.fixed and found.fixed.id, found.floating.fixed_ip, found.port.instance_id) == (
         port,
@@ -290,9 +283,9 @@ def test_its_history_has_it_at_one_server_and_then_at_the_other(
     world: World, associated: str, server: str, other: str
 ) -> None:
     associate(world, associated, fixed_port(world, other))
-    run_out(world, server)
+    world.run_out(server)
     go_on(world)
-    run_out(world, other)
+    world.run_out(other)
     address = show(world, associated).address.ip
     with world.cloud.sessions.read() as db:
         held = list(reversed(address_history.page(db, address, limit=9)))
@@ -313,7 +306,7 @@ def test_a_detach_that_fails_leaves_it_where_it_was(world: World, associated: st
 
 def test_an_attach_that_fails_leaves_it_with_neither(world: World, associated: str, server: str, other: str) -> None:
     associate(world, associated, fixed_port(world, other))
-    run_out(world, server)
+    world.run_out(server)
     assert go_on(world) == 1
     world.finish(other)
     world.finish(other, failed=ganeti.error())
@@ -325,28 +318,28 @@ def test_an_attach_that_fails_leaves_it_with_neither(world: World, associated: s
 def test_it_waits_for_a_server_that_is_used_meanwhile(world: World, associated: str, server: str, other: str) -> None:
     associate(world, associated, fixed_port(world, other))
     world.act(other, Action.STOP)
-    run_out(world, server)
+    world.run_out(server)
     assert (go_on(world), show(world, associated).moving) == (0, True)
-    run_out(world, other)
+    world.run_out(other)
     assert go_on(world) == 1
-    run_out(world, other)
+    world.run_out(other)
     assert ips(world, other)[1:] == [("203.0.113.2", True)]
 
 
 def test_it_comes_to_no_server_that_is_gone_or_broken(world: World, associated: str, server: str, other: str) -> None:
     associate(world, associated, fixed_port(world, other))
     world.delete(other)
-    run_out(world, server)
-    run_out(world, other)
+    world.run_out(server)
+    world.run_out(other)
     assert go_on(world) == 0
     third = world.active("third")
     associate(world, associated, fixed_port(world, third))
-    run_out(world, third)
+    world.run_out(third)
     fourth = world.active("fourth")
     associate(world, associated, fixed_port(world, fourth))
     with world.cloud.sessions.begin() as db:
         db.get_one(Instance, fourth).state = State.ERROR
-    run_out(world, third)
+    world.run_out(third)
     assert go_on(world) == 0
     found = show(world, associated)
     assert (found.port.instance_id, found.fixed, found.moving, used(world)) == (None, None, False, 1)
@@ -359,28 +352,28 @@ def test_who_changes_their_mind_meanwhile_is_heard(
     third = world.active("third")
     associate(world, associated, fixed_port(world, other))
     if left:
-        run_out(world, server)
+        world.run_out(server)
     found = associate(world, associated, fixed_port(world, third))
     assert found.fixed and found.fixed.id == fixed_port(world, third)
     if left:
-        run_out(world, third)
+        world.run_out(third)
         associate(world, associated, fixed_port(world, other))
         associate(world, associated, None)
-        run_out(world, third)
+        world.run_out(third)
         assert (go_on(world), show(world, associated).fixed) == (0, None)
         return
     with pytest.raises(Busy):
         associate(world, associated, fixed_port(world, server))
-    run_out(world, server)
+    world.run_out(server)
     assert go_on(world) == 1
-    run_out(world, third)
+    world.run_out(third)
     assert (ips(world, other)[1:], ips(world, third)[1:]) == ([], [("203.0.113.2", True)])
 
 
 def test_one_that_is_deleted_on_its_way_is_gone(world: World, associated: str, server: str, other: str) -> None:
     associate(world, associated, fixed_port(world, other))
     floating_ips.delete(world.cloud, world.fresh(), associated)
-    run_out(world, server)
+    world.run_out(server)
     assert (go_on(world), used(world), quotas.audit(world.cloud)) == (0, 0, [])
     with pytest.raises(NotFound):
         show(world, associated)
@@ -390,7 +383,7 @@ def test_what_cannot_come_to_the_other_server_stays(world: World, associated: st
     inside = interfaces.page(world.cloud, world.fresh(), other)[0].view.port.network_id
     for _ in range(interfaces.MOST - 1):
         interfaces.attach(world.cloud, world.fresh(), other, Interface(network_id=inside))
-        run_out(world, other)
+        world.run_out(other)
     with pytest.raises(Conflict, match="interfaces"):
         associate(world, associated, fixed_port(world, other))
     with pytest.raises(Invalid, match="fixed_ip_address"):
@@ -407,7 +400,7 @@ def test_while_something_is_under_way_nothing_else_begins(world: World, kept: st
     ):
         with pytest.raises(Busy):
             attempt()
-    run_out(world, server)
+    world.run_out(server)
     assert show(world, kept).port.instance_id == server
 
 
@@ -430,7 +423,7 @@ def test_the_carrying_port_is_nobody_elses(world: World, associated: str, outsid
     with pytest.raises(Conflict, match="carries a floating IP"):
         interfaces.attach(world.cloud, world.fresh(), server, Interface(port_id=loose))
     interfaces.detach(world.cloud, world.fresh(), server, carrier)
-    run_out(world, server)
+    world.run_out(server)
     assert show(world, associated).fixed is None
 
 
@@ -439,9 +432,9 @@ def test_a_port_that_one_is_associated_with_is_not_detached_before(world: World,
     with pytest.raises(Conflict, match="disassociate"):
         interfaces.detach(world.cloud, world.fresh(), server, port)
     associate(world, associated, None)
-    run_out(world, server)
+    world.run_out(server)
     interfaces.detach(world.cloud, world.fresh(), server, port)
-    run_out(world, server)
+    world.run_out(server)
     assert ips(world, server) == []
 
 
@@ -475,9 +468,9 @@ def test_one_is_added_to_a_server_and_removed_by_address(world: World, kept: str
     with pytest.raises(Conflict, match="not associated"):
         floating_ips.remove_from_server(world.cloud, world.fresh(), server, IP(ip))
     floating_ips.add_to_server(world.cloud, world.fresh(), server, IP(ip), IP("10.0.0.2"))
-    run_out(world, server)
+    world.run_out(server)
     floating_ips.remove_from_server(world.cloud, world.fresh(), server, IP(ip))
-    run_out(world, server)
+    world.run_out(server)
     assert show(world, kept).fixed is None
 
 
@@ -485,7 +478,7 @@ def test_a_stopped_server_is_given_one_for_its_next_start(world: World, kept: st
     world.act(server, Action.STOP)
     world.finish(server)
     associate(world, kept, fixed_port(world, server))
-    run_out(world, server)
+    world.run_out(server)
     assert world.rapi.nics[-1][1] is False
     assert ips(world, server)[-1] == ("203.0.113.2", True)
 
@@ -501,7 +494,7 @@ def test_its_port_is_in_the_groups_of_the_port_that_is_named(world: World, kept:
     ports.update(world.cloud, world.fresh(), port, PortChange(groups=(made.group.id,)))
     associate(world, kept, port)
     assert groups(carrier) == [made.group.id]
-    run_out(world, server)
+    world.run_out(server)
     assert quotas.audit(world.cloud) == []
 
 
@@ -524,7 +517,7 @@ def test_what_a_change_costs_does_not_depend_on_how_many_there_are(world: World,
             found = []
             for step in steps:
                 found.append(len(clouds.count_statements(world.cloud.sessions, step)))
-                run_out(world, server)
+                world.run_out(server)
             return found
 
         counts.append(go_through_all())

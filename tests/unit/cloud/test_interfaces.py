@@ -46,14 +46,6 @@ def detach(world: World, instance_id: str, port_id: str) -> None:
     interfaces.detach(world.cloud, world.fresh(), instance_id, port_id)
 
 
-def run_out(world: World, instance_id: str) -> list[str]:
-    """Let every job work; give their opcodes."""
-    done = []
-    while any(job.finished_at is None for job in world.jobs(instance_id)):
-        done.append(world.finish(instance_id).opcode)
-    return done
-
-
 def ips(world: World, instance_id: str) -> list[str]:
     return [each.ip for each in ports.shown(world.cloud, [instance_id]).get(instance_id, ())]
 
@@ -74,7 +66,7 @@ def is_free(world: World, port_id: str) -> bool:
 def attached(world: World, running: str, network: str) -> str:
     """The id of a port that was made for the running server."""
     port_id = attach(world, running, network_id=network).view.port.id
-    run_out(world, running)
+    world.run_out(running)
     return port_id
 
 
@@ -85,7 +77,7 @@ def test_a_running_server_is_told_what_the_nic_is_and_given_it_at_once(
     assert world.instance(running).task is Task.ATTACHING
     assert [each.coming for each in interfaces.page(world.cloud, world.caller, running)] == [True]
 
-    assert run_out(world, running) == [Opcode.TAGS_SET, Opcode.SET_PARAMS]
+    assert world.run_out(running) == [Opcode.TAGS_SET, Opcode.SET_PARAMS]
     row = world.instance(running)
     assert (row.state, row.task) == (State.ACTIVE, None)
     nic = {"ip": "192.0.2.2", "mac": port.mac, "name": f"port-{port.id}", "mode": "bridged", "link": "br0"}
@@ -104,9 +96,9 @@ def test_a_stopped_server_is_given_it_without_hotplug(world: World, running: str
     world.act(running, Action.STOP)
     world.finish(running)
     port_id = attach(world, running, network_id=network).view.port.id
-    run_out(world, running)
+    world.run_out(running)
     detach(world, running, port_id)
-    run_out(world, running)
+    world.run_out(running)
     assert [hotplug for _, hotplug, _ in world.rapi.nics] == [False, False]
     assert (world.instance(running).state, ips(world, running)) == (State.STOPPED, [])
 
@@ -118,7 +110,7 @@ def test_a_detached_interface_is_gone_with_its_address_and_what_nodes_were_told(
     row = world.instance(running)
     assert (row.task, ips(world, running)) == (Task.DETACHING, ["192.0.2.2"])
 
-    assert run_out(world, running) == [Opcode.SET_PARAMS, Opcode.TAGS_DEL]
+    assert world.run_out(running) == [Opcode.SET_PARAMS, Opcode.TAGS_DEL]
     assert world.rapi.nics[-1] == (row.ganeti_name, True, [["remove", f"port-{attached}", {}]])
     assert world.rapi.tags[row.ganeti_name] == ["syros:host:web"]
     assert (world.instance(running).task, all_ports(world)) == (None, 0)
@@ -130,20 +122,20 @@ def test_what_the_instance_was_told_is_removed_even_if_its_subnet_says_otherwise
     row = world.instance(running)
     world.rapi.tags[row.ganeti_name] = ["foreign", f"syros:port-{attached}:gw4:192.0.2.6", "syros:port-other:mtu:9000"]
     detach(world, running, attached)
-    run_out(world, running)
+    world.run_out(running)
     assert world.rapi.tags[row.ganeti_name] == ["foreign", "syros:port-other:mtu:9000"]
 
 
 def test_interfaces_come_after_those_that_are_there(world: World, network: str) -> None:
     server = world.active("first")
     attach(world, server, network_id=network, ip=ipaddress.ip_address("192.0.2.5"))
-    run_out(world, server)
+    world.run_out(server)
     (first, second) = (each.view.port for each in interfaces.page(world.cloud, world.caller, server))
     assert ips(world, server) == ["192.0.2.2", "192.0.2.5"]
     detach(world, server, first.id)
-    run_out(world, server)
+    world.run_out(server)
     attach(world, server, network_id=network)
-    run_out(world, server)
+    world.run_out(server)
     found = [each.view.port for each in interfaces.page(world.cloud, world.caller, server)]
     assert (found[0].id, found[1].number > second.number) == (second.id, True)
     # the second was not the host's first, so that was told already
@@ -163,10 +155,10 @@ def test_where_there_is_no_network_to_choose_it_says_so(world: World, running: s
 def test_a_port_of_ones_own_is_attached_and_free_again_afterwards(world: World, running: str, network: str) -> None:
     port_id = own_port(world, network)
     attach(world, running, port_id=port_id)
-    run_out(world, running)
+    world.run_out(running)
     assert ips(world, running) == ["192.0.2.2"]
     detach(world, running, port_id)
-    run_out(world, running)
+    world.run_out(running)
     assert is_free(world, port_id)
 
 
@@ -176,7 +168,7 @@ def test_an_attach_that_fails_leaves_nothing(world: World, running: str, network
     for _ in range(sent):
         world.finish(running)
     world.finish(running, failed=ganeti.error())
-    assert run_out(world, running) == []
+    assert world.run_out(running) == []
     assert (world.instance(running).task, all_ports(world)) == (None, 0)
     again = attach(world, running, network_id=network, ip=ipaddress.ip_address("192.0.2.2"))
     assert [each.ip for each in again.view.addresses] == ["192.0.2.2"]
@@ -207,7 +199,7 @@ def test_a_detach_that_fails_or_is_refused_leaves_the_interface(world: World, ru
     detach(world, running, attached)
     world.rapi.refusals = [ganeti.refused()]
     world.submit()
-    assert run_out(world, running) == []
+    assert world.run_out(running) == []
     assert (world.instance(running).task, ips(world, running)) == (None, ["192.0.2.2"])
 
 
@@ -235,7 +227,7 @@ def test_an_address_that_the_guest_may_have_is_not_given_to_another(world: World
     assert (world.instance(running).task, ips(world, running)) == (None, ["192.0.2.2"])
 
     detach(world, running, port_id)
-    run_out(world, running)
+    world.run_out(running)
     assert all_ports(world) == 0
 
 
@@ -251,7 +243,7 @@ def test_a_job_whose_answer_was_lost_is_not_sent_twice(world: World, running: st
     world.rapi.lose_replies = 1
     world.submit()
     world.clock.tick(600)
-    assert run_out(world, running) == [Opcode.TAGS_SET, Opcode.SET_PARAMS]
+    assert world.run_out(running) == [Opcode.TAGS_SET, Opcode.SET_PARAMS]
     assert [method for method, _, _ in world.rapi.calls][-2:] == ["tag", "modify"]
 
 
@@ -261,9 +253,9 @@ def test_an_event_that_comes_twice_changes_nothing(world: World, running: str, a
     other = own_port(world, network)
     assert job.ganeti_id is not None
     world.deliver(world.rapi.event(job.ganeti_id))
-    run_out(world, running)
+    world.run_out(running)
     attach(world, running, port_id=other)
-    run_out(world, running)
+    world.run_out(running)
     world.deliver(world.rapi.event(job.ganeti_id))
     assert not is_free(world, other)
 
@@ -291,7 +283,7 @@ def test_a_delete_meanwhile_releases_everything_once(world: World, running: str,
         world.finish(running)
         world.submit()
     world.delete(running)
-    run_out(world, running)
+    world.run_out(running)
     assert (world.instance(running).state, is_free(world, port_id)) == (State.DELETED, True)
 
 
@@ -303,7 +295,7 @@ def test_a_delete_during_a_detach_takes_the_port_along(
     if submitted:
         world.submit()
     world.delete(running)
-    run_out(world, running)
+    world.run_out(running)
     assert (world.instance(running).state, all_ports(world)) == (State.DELETED, 0)
 
 
@@ -313,16 +305,16 @@ def test_what_was_not_sent_before_a_soft_delete_is_not_there_after_it(sessions: 
     network = made_networks.add(world.cloud, "192.0.2.0/29")
     attach(world, server, network_id=network)
     soft_deletes.delete(world.cloud, world.fresh(), server)
-    assert (all_ports(world), run_out(world, server)) == (0, [Opcode.SHUTDOWN])
+    assert (all_ports(world), world.run_out(server)) == (0, [Opcode.SHUTDOWN])
 
 
 def test_a_port_that_is_deleted_is_detached_first(world: World, running: str, network: str) -> None:
     port_id = own_port(world, network)
     attach(world, running, port_id=port_id)
-    run_out(world, running)
+    world.run_out(running)
     interfaces.delete_port(world.cloud, world.fresh(), port_id)
     assert ips(world, running) == ["192.0.2.2"]
-    run_out(world, running)
+    world.run_out(running)
     assert (ips(world, running), all_ports(world)) == ([], 0)
     interfaces.delete_port(world.cloud, world.fresh(), own_port(world, network))
     assert all_ports(world) == 0
@@ -332,7 +324,7 @@ def test_an_interface_is_found_by_its_address(world: World, running: str, attach
     with pytest.raises(Invalid, match=r"192\.0\.2\.9"):
         interfaces.detach_address(world.cloud, world.fresh(), running, ipaddress.ip_address("192.0.2.9"))
     interfaces.detach_address(world.cloud, world.fresh(), running, ipaddress.ip_address("192.0.2.2"))
-    run_out(world, running)
+    world.run_out(running)
     assert (all_ports(world), attached in str(world.rapi.nics[-1])) == (0, True)
 
 
@@ -371,7 +363,7 @@ def test_a_server_has_no_more_interfaces_than_ganeti_allows(world: World, runnin
     network = made_networks.add(world.cloud, "192.0.2.0/24")
     for _ in range(interfaces.MOST):
         attach(world, running, network_id=network)
-        run_out(world, running)
+        world.run_out(running)
     with pytest.raises(Conflict, match="8"):
         attach(world, running, network_id=network)
 

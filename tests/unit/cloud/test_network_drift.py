@@ -60,11 +60,6 @@ def nics(world: World, server: str) -> list[Any]:
     return world.rapi.instances[f"syros-{server}"].nics
 
 
-def run_out(world: World, server: str) -> None:
-    while any(job.finished_at is None for job in world.jobs(server)):
-        world.finish(server)
-
-
 def stopped(world: World, server: str) -> None:
     world.act(server, Action.STOP)
     world.finish(server)
@@ -161,7 +156,7 @@ def test_servers_from_before_the_choice_get_their_network_and_come_in_when_they_
     stopped(world, server)
     assert kinds(reconcile(world)) == [(nic_drift.Kind.OUTSIDE, True)]
     before = nics(world, server)[0]
-    run_out(world, server)
+    world.run_out(server)
     (nic,) = nics(world, server)
     assert (nic.mac, nic.ip, nic.link) == (before.mac, before.ip, "br0")
     assert nic.network in world.rapi.networks.shown
@@ -187,7 +182,7 @@ def test_a_nic_that_ganeti_lacks_comes_back_into_its_network(objects: World, ser
     (nic,) = nics(objects, server)
     nics(objects, server).clear()
     assert kinds(reconcile(objects)) == [(nic_drift.Kind.MISSING, True)]
-    run_out(objects, server)
+    objects.run_out(server)
     assert nics(objects, server) == [nic]
 
 

@@ -125,11 +125,6 @@ def kinds(findings: list[Finding]) -> list[tuple[str, bool]]:
     return [(finding.kind, finding.repaired) for finding in findings]
 
 
-def run_out(world: World, server: str) -> None:
-    while any(job.finished_at is None for job in world.jobs(server)):
-        world.finish(server)
-
-
 def test_a_nic_that_ganeti_lacks_comes_back(world: World, server: str) -> None:
     seen = inside(world, server)
     (nic,) = seen.nics
@@ -144,7 +139,7 @@ def test_a_nic_that_ganeti_lacks_comes_back(world: World, server: str) -> None:
         interfaces.attach(world.cloud, world.fresh(), server, Interface())
     # while that is under way, there is nothing to say
     assert reconcile(world) == []
-    run_out(world, server)
+    world.run_out(server)
 
     assert seen.nics == [nic]
     assert any(nic.name and nic.name in tag for tag in world.rapi.tags[seen.name])
@@ -160,7 +155,7 @@ def test_what_differs_is_put_right_and_what_is_left_of_a_port_is_removed(world: 
     seen.nics = [others, replace(nic, link="br9", ip=None), left]
 
     assert kinds(reconcile(world)) == [(Kind.DIFFERS, True), (Kind.STRAY, False), (Kind.STRAY, True)]
-    run_out(world, server)
+    world.run_out(server)
 
     assert seen.nics == [others, nic]
     assert kinds(reconcile(world)) == [(Kind.STRAY, False)]
@@ -190,7 +185,7 @@ def test_half_an_attach_is_left_alone(world: World, server: str) -> None:
     world.clock.tick()
     interfaces.attach(world.cloud, world.fresh(), server, Interface())
     assert reconcile(world) == []
-    run_out(world, server)
+    world.run_out(server)
     assert len(inside(world, server).nics) == 2
     assert reconcile(world) == []
 

@@ -36,18 +36,10 @@ def end(world: World, instance_id: str) -> None:
     rescues.end(world.cloud, world.fresh(), instance_id)
 
 
-def run_out(world: World, instance_id: str) -> list[str]:
-    """Let every job work; give their opcodes."""
-    done = []
-    while any(job.finished_at is None for job in world.jobs(instance_id)):
-        done.append(world.finish(instance_id).opcode)
-    return done
-
-
 @pytest.fixture
 def rescued(world: World, running: str) -> str:
     begin(world, running)
-    run_out(world, running)
+    world.run_out(running)
     return running
 
 
@@ -59,7 +51,7 @@ def changes(world: World, instance_id: str) -> list[dict[str, str]]:
 def test_a_running_server_is_stopped_set_to_the_cd_and_started(world: World, running: str) -> None:
     begin(world, running)
     assert world.instance(running).task is Task.RESCUING
-    assert run_out(world, running) == [Opcode.SHUTDOWN, Opcode.SET_PARAMS, Opcode.STARTUP]
+    assert world.run_out(running) == [Opcode.SHUTDOWN, Opcode.SET_PARAMS, Opcode.STARTUP]
     row = world.instance(running)
     assert (row.state, row.task) == (State.ACTIVE, Task.RESCUED)
     assert changes(world, running) == [CD]
@@ -69,7 +61,7 @@ def test_a_stopped_server_is_rescued_too_and_runs(world: World, running: str) ->
     world.act(running, Action.STOP)
     world.finish(running)
     begin(world, running)
-    assert run_out(world, running) == [Opcode.SET_PARAMS, Opcode.STARTUP]
+    assert world.run_out(running) == [Opcode.SET_PARAMS, Opcode.STARTUP]
     row = world.instance(running)
     assert (row.state, row.task) == (State.ACTIVE, Task.RESCUED)
 
@@ -77,7 +69,7 @@ def test_a_stopped_server_is_rescued_too_and_runs(world: World, running: str) ->
 def test_afterwards_it_boots_as_it_did_before(world: World, rescued: str) -> None:
     end(world, rescued)
     assert world.instance(rescued).task is Task.UNRESCUING
-    assert run_out(world, rescued) == [Opcode.SHUTDOWN, Opcode.SET_PARAMS, Opcode.STARTUP]
+    assert world.run_out(rescued) == [Opcode.SHUTDOWN, Opcode.SET_PARAMS, Opcode.STARTUP]
     row = world.instance(rescued)
     assert (row.state, row.task, row.rescued_at) == (State.ACTIVE, None, None)
     assert changes(world, rescued)[1:] == [dict.fromkeys(CD, "default")]
@@ -89,7 +81,7 @@ def test_what_the_backend_sets_for_all_its_servers_is_set_again(world: World, re
         assert row is not None
         row.hvparams = {"kernel_path": "/boot/guest", "vga": "std"}
     end(world, rescued)
-    run_out(world, rescued)
+    world.run_out(rescued)
     assert changes(world, rescued)[-1] == {**dict.fromkeys(CD, "default"), "kernel_path": "/boot/guest"}
 
 
@@ -103,7 +95,7 @@ def test_where_there_is_no_rescue_system_nothing_begins(world: World) -> None:
 def test_a_rescue_system_that_is_taken_away_does_not_keep_servers_in_it(world: World, rescued: str) -> None:
     backends.set_rescue_image(world.cloud, world.backend.name, None)
     end(world, rescued)
-    run_out(world, rescued)
+    world.run_out(rescued)
     assert world.instance(rescued).task is None
 
 
@@ -113,7 +105,7 @@ def test_only_a_rescued_server_comes_back_and_it_is_rescued_once(world: World, r
     begin(world, running)
     with pytest.raises(Busy):
         begin(world, running)
-    run_out(world, running)
+    world.run_out(running)
     with pytest.raises(Busy):
         begin(world, running)
     with pytest.raises(NotFound):
@@ -131,7 +123,7 @@ def test_nothing_else_is_done_to_it_meanwhile(world: World, rescued: str, action
 def test_when_it_can_not_be_stopped_it_goes_on_as_it_was(world: World, running: str) -> None:
     begin(world, running)
     world.finish(running, failed=ganeti.error())
-    assert run_out(world, running) == [Opcode.STARTUP]
+    assert world.run_out(running) == [Opcode.STARTUP]
     row = world.instance(running)
     assert (row.state, row.task, row.rescued_at) == (State.ACTIVE, None, None)
     assert changes(world, running) == []
@@ -141,7 +133,7 @@ def test_when_ganeti_refuses_the_image_it_runs_again_as_it_was(world: World, run
     begin(world, running)
     world.finish(running)
     world.finish(running, failed=ganeti.error("OpExecError", "not found or not a file or URL"))
-    assert run_out(world, running) == [Opcode.STARTUP]
+    assert world.run_out(running) == [Opcode.STARTUP]
     row = world.instance(running)
     assert (row.state, row.task, row.rescued_at) == (State.ACTIVE, None, None)
 
@@ -153,7 +145,7 @@ def test_a_stopped_server_whose_image_is_refused_stays_stopped(world: World, run
     world.finish(running, failed=ganeti.error())
     row = world.instance(running)
     assert (row.state, row.task) == (State.STOPPED, None)
-    assert run_out(world, running) == []
+    assert world.run_out(running) == []
 
 
 def test_one_that_does_not_start_from_the_cd_is_rescued_all_the_same(world: World, running: str) -> None:
@@ -167,7 +159,7 @@ def test_one_that_does_not_start_from_the_cd_is_rescued_all_the_same(world: Worl
     world.look()
     assert world.instance(running).state is State.STOPPED
     end(world, running)
-    run_out(world, running)
+    world.run_out(running)
     assert world.instance(running).state is State.ACTIVE
 
 
@@ -179,7 +171,7 @@ def test_when_ganeti_has_forgotten_whether_it_was_set_there_is_a_way_back(world:
     world.clock.tick(600)
     patience = timedelta(seconds=60)
     sweeper.settle_silent_jobs(world.cloud, world.clients, world.known_backend(), patience=patience)
-    assert run_out(world, running) == [Opcode.STARTUP]
+    assert world.run_out(running) == [Opcode.STARTUP]
     row = world.instance(running)
     assert (row.state, row.task) == (State.ACTIVE, Task.RESCUED)
 
@@ -188,7 +180,7 @@ def test_when_the_way_back_fails_it_stays_rescued_and_runs(world: World, rescued
     end(world, rescued)
     world.finish(rescued)
     world.finish(rescued, failed=ganeti.error())
-    run_out(world, rescued)
+    world.run_out(rescued)
     row = world.instance(rescued)
     assert (row.state, row.task) == (State.ACTIVE, Task.RESCUED)
     end(world, rescued)
@@ -204,7 +196,7 @@ def test_what_an_operator_does_meanwhile_ends_no_rescue(world: World, rescued: s
 
 def test_a_rescued_server_can_be_deleted(world: World, rescued: str) -> None:
     world.delete(rescued)
-    run_out(world, rescued)
+    world.run_out(rescued)
     assert world.instance(rescued).state is State.DELETED
 
 
@@ -212,7 +204,7 @@ def test_a_delete_during_a_rescue_takes_what_is_under_way_along(world: World, ru
     begin(world, running)
     world.submit()
     world.delete(running)
-    assert run_out(world, running) == [Opcode.SHUTDOWN, Opcode.REMOVE]
+    assert world.run_out(running) == [Opcode.SHUTDOWN, Opcode.REMOVE]
 
 
 def test_a_restored_server_is_as_rescued_as_before_its_delete(world: World, rescued: str) -> None:
@@ -221,7 +213,7 @@ def test_a_restored_server_is_as_rescued_as_before_its_delete(world: World, resc
 
     world.change(rescued, rest)
     soft_deletes.restore(world.cloud, world.fresh(), rescued)
-    run_out(world, rescued)
+    world.run_out(rescued)
     assert world.instance(rescued).task is Task.RESCUED
 
 

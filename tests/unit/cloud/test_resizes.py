@@ -32,18 +32,13 @@ def begin(world: World, instance_id: str) -> None:
     resizes.begin(world.cloud, world.fresh(), instance_id, LARGE.id)
 
 
-def run_out(world: World, instance_id: str) -> None:
-    while any(job.finished_at is None for job in world.jobs(instance_id)):
-        world.finish(instance_id)
-
-
 def test_a_running_server_is_stopped_resized_and_started_and_waits_to_be_confirmed(
     world: World, resizable: str
 ) -> None:
     begin(world, resizable)
     assert opcodes(world, resizable) == [Opcode.SHUTDOWN, Opcode.SET_PARAMS, Opcode.STARTUP]
     assert world.instance(resizable).task is Task.RESIZING
-    run_out(world, resizable)
+    world.run_out(resizable)
     row = world.instance(resizable)
     assert (row.state, row.task, row.flavor_id, row.vcpus, row.ram) == (State.ACTIVE, Task.RESIZED, "large", 4, 4096)
     assert world.rapi.sizes[row.ganeti_name] == (4, 4096)
@@ -53,7 +48,7 @@ def test_a_stopped_server_stays_stopped(world: World, resizable: str) -> None:
     world.act(resizable, Action.STOP)
     world.finish(resizable)
     begin(world, resizable)
-    run_out(world, resizable)
+    world.run_out(resizable)
     row = world.instance(resizable)
     assert (row.state, row.task) == (State.STOPPED, Task.RESIZED)
 
@@ -63,7 +58,7 @@ def test_until_it_is_confirmed_the_larger_size_counts_and_afterwards_the_new_one
     old = (before.vcpus, before.ram)
     begin(world, resizable)
     assert world.used() == (1, 4, 4096)
-    run_out(world, resizable)
+    world.run_out(resizable)
     assert quotas.audit(world.cloud) == []
     resizes.confirm(world.cloud, world.fresh(), resizable)
     assert world.used() == (1, 4, 4096)
@@ -74,10 +69,10 @@ def test_until_it_is_confirmed_the_larger_size_counts_and_afterwards_the_new_one
 def test_a_larger_disk_is_grown_when_the_resize_is_confirmed(world: World, resizable: str) -> None:
     had = world.instance(resizable).disk
     begin(world, resizable)
-    run_out(world, resizable)
+    world.run_out(resizable)
     assert world.instance(resizable).disk == had
     resizes.confirm(world.cloud, world.fresh(), resizable)
-    run_out(world, resizable)
+    world.run_out(resizable)
     row = world.instance(resizable)
     assert (row.disk, row.task) == (40, None)
     assert world.rapi.grown == [(row.ganeti_name, 0, (40 - had) * 1024)]
@@ -86,10 +81,10 @@ def test_a_larger_disk_is_grown_when_the_resize_is_confirmed(world: World, resiz
 def test_a_revert_gives_back_the_old_size_and_what_it_cost(world: World, resizable: str) -> None:
     before, used = world.instance(resizable), world.used()
     begin(world, resizable)
-    run_out(world, resizable)
+    world.run_out(resizable)
     resizes.revert(world.cloud, world.fresh(), resizable)
     assert world.instance(resizable).task is Task.REVERTING
-    run_out(world, resizable)
+    world.run_out(resizable)
     row = world.instance(resizable)
     assert (row.flavor_id, row.vcpus, row.ram, row.task) == (before.flavor_id, before.vcpus, before.ram, None)
     assert row.state is State.ACTIVE
@@ -102,7 +97,7 @@ def test_when_the_size_can_not_be_changed_the_server_runs_again_as_it_was(world:
     begin(world, resizable)
     world.finish(resizable)
     world.finish(resizable, failed=ganeti.error())
-    run_out(world, resizable)
+    world.run_out(resizable)
     row = world.instance(resizable)
     assert (row.state, row.task, row.flavor_id) == (State.ACTIVE, None, before.flavor_id)
     assert world.used() == used
@@ -115,7 +110,7 @@ def test_when_it_can_not_even_be_stopped_the_change_of_size_is_withdrawn(world: 
     world.finish(resizable, failed=ganeti.error())
     statuses = {job.opcode: job.status for job in world.jobs(resizable)}
     assert statuses[Opcode.SET_PARAMS] is JobStatus.CANCELED
-    run_out(world, resizable)
+    world.run_out(resizable)
     assert world.instance(resizable).task is None
     assert world.used() == used
 
@@ -132,7 +127,7 @@ def test_a_delete_in_the_middle_gives_everything_back(world: World, resizable: s
     begin(world, resizable)
     world.finish(resizable)
     world.delete(resizable)
-    run_out(world, resizable)
+    world.run_out(resizable)
     assert world.instance(resizable).state is State.DELETED
     assert world.used() == (0, 0, 0)
     assert quotas.audit(world.cloud) == []
@@ -154,7 +149,7 @@ def test_what_makes_no_sense_is_refused(world: World, resizable: str) -> None:
 
 def test_what_nobody_confirms_is_confirmed_in_time(world: World, resizable: str) -> None:
     begin(world, resizable)
-    run_out(world, resizable)
+    world.run_out(resizable)
     assert resizes.confirm_old(world.cloud) == 0
     world.clock.tick(timedelta(hours=25).total_seconds())
     assert resizes.confirm_old(world.cloud) == 1

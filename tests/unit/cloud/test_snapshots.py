@@ -76,11 +76,6 @@ def send(world: World, token: str, image_id: str, data: bytes = RAW, *, form: Di
     image_copies.receive(world.cloud, token, image_id, io.BytesIO(data), form=form, length=len(data))
 
 
-def run_out(world: World, instance_id: str) -> None:
-    while any(job.finished_at is None for job in world.jobs(instance_id)):
-        world.finish(instance_id)
-
-
 def steps(world: World, instance_id: str) -> list[tuple[str, JobStatus]]:
     return [(job.opcode, job.status) for job in reversed(world.jobs(instance_id)) if job.action == Action.CREATE_IMAGE]
 
@@ -126,14 +121,14 @@ def test_a_raw_copy_is_an_image_at_once_and_stays_one_when_the_job_ends(world: W
     image_id = begin(world, stopped)
     send(world, copying(world, stopped), image_id)
     assert (image_of(world, image_id).status, image_of(world, image_id).size) == (ImageStatus.ACTIVE, len(RAW))
-    run_out(world, stopped)
+    world.run_out(stopped)
     assert image_of(world, image_id).status is ImageStatus.ACTIVE
 
 
 def test_a_qcow2_waits_for_the_importer_whatever_the_job_says_meanwhile(world: World, stopped: str) -> None:
     image_id = begin(world, stopped)
     send(world, copying(world, stopped), image_id, qcow2(), form=DiskFormat.QCOW2)
-    run_out(world, stopped)
+    world.run_out(stopped)
     assert image_of(world, image_id).status is ImageStatus.IMPORTING
 
 
@@ -160,7 +155,7 @@ def test_a_token_is_of_one_image_and_of_nobody_else(world: World, stopped: str) 
 def test_a_token_is_worth_nothing_after_its_job(world: World, stopped: str) -> None:
     image_id = begin(world, stopped)
     token = copying(world, stopped)
-    run_out(world, stopped)
+    world.run_out(stopped)
     with pytest.raises(Unauthorized):
         send(world, token, image_id)
     with world.cloud.sessions.read() as db:
@@ -187,7 +182,7 @@ def test_the_last_step_is_not_taken_for_the_first_when_nobody_knows_whether_it_w
         last = job_rows.lock(db, world.jobs(stopped)[0].id)
         assert last is not None
         last.attempts = 1
-    run_out(world, stopped)
+    world.run_out(stopped)
     first, _, last = reversed(world.jobs(stopped)[:3])
     assert (first.opcode, last.opcode) == (Opcode.SET_PARAMS, Opcode.SET_PARAMS)
     assert first.ganeti_id != last.ganeti_id
@@ -201,7 +196,7 @@ def test_a_last_step_whose_answer_was_lost_is_found_and_not_sent_twice(world: Wo
     world.rapi.lose_replies = 1
     world.submit()
     world.clock.tick(600)
-    run_out(world, stopped)
+    world.run_out(stopped)
     assert [method for method, _, _ in world.rapi.calls].count("modify") == 2
 
 
@@ -233,7 +228,7 @@ def test_an_export_that_brings_nothing_ends_the_image_and_the_task(world: World,
             "ok": "the copy ended without a file",
         }[end]
     )
-    run_out(world, stopped)
+    world.run_out(stopped)
     assert (world.instance(stopped).state, world.instance(stopped).task) == (State.STOPPED, None)
     assert token_of(world, stopped) == ""
 
@@ -241,7 +236,7 @@ def test_an_export_that_brings_nothing_ends_the_image_and_the_task(world: World,
 def test_an_instance_that_can_not_be_told_is_not_exported(world: World, stopped: str) -> None:
     image_id = begin(world, stopped)
     world.finish(stopped, failed=ganeti.error())
-    run_out(world, stopped)
+    world.run_out(stopped)
     assert [status for _, status in steps(world, stopped)] == [
         JobStatus.ERROR,
         JobStatus.CANCELED,
@@ -258,7 +253,7 @@ def test_a_refused_export_ends_the_image(world: World, stopped: str) -> None:
     world.rapi.refusals = [ganeti.refused(reason="no such node")]
     world.submit()
     assert image_of(world, image_id).status is ImageStatus.KILLED
-    run_out(world, stopped)
+    world.run_out(stopped)
     assert world.instance(stopped).task is None
 
 
@@ -278,7 +273,7 @@ def test_a_file_that_is_refused_ends_the_image_with_the_reason(world: World, sto
     image = image_of(world, image_id)
     assert image.status is ImageStatus.KILLED
     assert "not qcow2" in str(image.fault)
-    run_out(world, stopped)
+    world.run_out(stopped)
     assert "not qcow2" in str(image_of(world, image_id).fault)
 
 
@@ -349,7 +344,7 @@ def test_an_image_deleted_before_the_copy_began_spares_ganeti_the_work(world: Wo
     image_id = begin(world, stopped)
     image_changes.delete(world.cloud, world.fresh(), image_id)
     world.submit()
-    run_out(world, stopped)
+    world.run_out(stopped)
     assert world.rapi.exported == []
     assert world.instance(stopped).task is None
     assert image_of(world, image_id).status is ImageStatus.DELETED
@@ -360,7 +355,7 @@ def test_an_image_deleted_before_the_export_was_sent_spares_ganeti_the_export(wo
     world.finish(stopped)
     image_changes.delete(world.cloud, world.fresh(), image_id)
     world.submit()
-    run_out(world, stopped)
+    world.run_out(stopped)
     assert world.rapi.exported == []
     assert world.instance(stopped).task is None
 
@@ -371,7 +366,7 @@ def test_an_image_deleted_while_it_is_copied_takes_nothing_more(world: World, st
     image_changes.delete(world.cloud, world.fresh(), image_id)
     with pytest.raises(Gone, match="the image is gone"):
         send(world, token, image_id)
-    run_out(world, stopped)
+    world.run_out(stopped)
     assert image_of(world, image_id).status is ImageStatus.DELETED
 
 
@@ -383,7 +378,7 @@ def test_a_delete_of_the_server_before_the_copy_was_sent_ends_the_image(world: W
         ImageStatus.KILLED,
         "the server was deleted before its disk was copied",
     )
-    run_out(world, stopped)
+    world.run_out(stopped)
     assert world.instance(stopped).state is State.DELETED
 
 
@@ -393,7 +388,7 @@ def test_a_delete_of_the_server_waits_for_the_copy_under_way_which_still_counts(
     world.delete(stopped)
     assert world.submit() == 0
     send(world, token, image_id)
-    run_out(world, stopped)
+    world.run_out(stopped)
     assert world.instance(stopped).state is State.DELETED
     assert image_of(world, image_id).status is ImageStatus.ACTIVE
 
@@ -406,7 +401,7 @@ def test_events_that_come_twice_and_late_change_nothing_more(world: World, stopp
     last = world.rapi.finish(export)
     for event in (last, last, world.rapi.event(export)):
         world.deliver(event)
-    run_out(world, stopped)
+    world.run_out(stopped)
     world.deliver(last)
     assert image_of(world, image_id).status is ImageStatus.ACTIVE
     assert (world.instance(stopped).state, world.instance(stopped).task) == (State.STOPPED, None)

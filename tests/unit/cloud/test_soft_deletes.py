@@ -44,11 +44,6 @@ def resting(world: World) -> str:
     return instance_id
 
 
-def run_out(world: World, instance_id: str) -> None:
-    while any(job.finished_at is None for job in world.jobs(instance_id)):
-        world.finish(instance_id)
-
-
 def test_a_delete_stops_the_server_and_leaves_it_resting_and_counted(patient: World) -> None:
     instance_id = patient.active()
     used = patient.used()
@@ -163,8 +158,8 @@ def test_what_has_rested_for_long_enough_is_removed_and_nothing_else(patient: Wo
     assert soft_deletes.reclaim_old(patient.cloud) == 1
     assert soft_deletes.reclaim_old(patient.cloud) == 0
     assert patient.instance(young).task is Task.SOFT_DELETED
-    run_out(patient, busy)
-    run_out(patient, old)
+    patient.run_out(busy)
+    patient.run_out(old)
     assert patient.instance(old).state is State.DELETED
     assert patient.instance(busy).state is State.ACTIVE
     assert quotas.audit(patient.cloud) == []
@@ -190,7 +185,7 @@ def test_a_delete_during_a_restore_has_it_rest_again(patient: World) -> None:
     restore(patient, instance_id)
     patient.submit()
     delete(patient, instance_id)
-    run_out(patient, instance_id)
+    patient.run_out(instance_id)
     row = patient.instance(instance_id)
     assert (row.state, row.task) == (State.STOPPED, Task.SOFT_DELETED)
 
@@ -211,7 +206,7 @@ def test_a_resize_that_a_delete_interrupts_is_forgotten(patient: World) -> None:
     resizes.begin(patient.cloud, patient.fresh(), instance_id, "large")
     patient.submit()
     delete(patient, instance_id)
-    run_out(patient, instance_id)
+    patient.run_out(instance_id)
     row = patient.instance(instance_id)
     assert (row.task, row.resizing_to, row.vcpus) == (Task.SOFT_DELETED, None, 2)
     assert patient.used() == used
@@ -222,10 +217,10 @@ def test_a_resize_that_waits_to_be_confirmed_still_does_after_a_restore(patient:
     flavors.add(patient.cloud, flavors.FlavorSpec(id="large", name="large", vcpus=4, ram=4096, disk=10))
     instance_id = patient.active()
     resizes.begin(patient.cloud, patient.fresh(), instance_id, "large")
-    run_out(patient, instance_id)
+    patient.run_out(instance_id)
     delete(patient, instance_id)
-    run_out(patient, instance_id)
+    patient.run_out(instance_id)
     restore(patient, instance_id)
-    run_out(patient, instance_id)
+    patient.run_out(instance_id)
     assert patient.instance(instance_id).task is Task.RESIZED
     resizes.revert(patient.cloud, patient.fresh(), instance_id)

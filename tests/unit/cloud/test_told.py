@@ -17,7 +17,6 @@ from common.errors import Conflict, Invalid
 from common.jobs import Opcode
 from db import jobs as job_rows
 from db.instances import State, Task
-from db.jobs import Job
 from db.networks import Subnet
 from db.ports import Filter, Port
 from ganeti_hooks.nic import describe
@@ -60,18 +59,6 @@ def plan(world: World) -> int:
     return told.plan(world.cloud)
 
 
-def under_way(world: World, instance_id: str) -> list[Job]:
-    return [job for job in reversed(world.jobs(instance_id)) if job.finished_at is None]
-
-
-def run_out(world: World, instance_id: str) -> list[str]:
-    """Let every job work; give their opcodes."""
-    done = []
-    while under_way(world, instance_id):
-        done.append(world.finish(instance_id).opcode)
-    return done
-
-
 def facts(world: World, instance_id: str, port: Port | None = None) -> dict[str, list[str]]:
     """What the node makes of the tags that Ganeti has of a port of an instance; without one, of its first."""
     port = port or port_of(world, instance_id)
@@ -90,7 +77,7 @@ def test_a_name_server_comes_as_a_new_generation_and_a_look_at_it_and_the_old_fa
 ) -> None:
     change(world, network, nameservers=(DNS,), routes=(Route(ipaddress.ip_network("198.51.100.0/24"), OTHER),))
     assert plan(world) == 1
-    tag, look, untag = under_way(world, running)
+    tag, look, untag = world.under_way(running)
     assert (tag.opcode, look.opcode, untag.opcode) == (Opcode.TAGS_SET, Opcode.SET_PARAMS, Opcode.TAGS_DEL)
     name = f"port-{port_of(world, running).id}"
     assert look.spec["nics"] == [["modify", name, {"name": name}]]
@@ -99,7 +86,7 @@ def test_a_name_server_comes_as_a_new_generation_and_a_look_at_it_and_the_old_fa
     world.finish(running)
     before = world.rapi.tags[f"syros-{running}"]
     assert facts(world, running)["dns4"] == [str(DNS)], "the whole of the new is told as soon as any of it is"
-    assert run_out(world, running) == [Opcode.SET_PARAMS, Opcode.TAGS_DEL]
+    assert world.run_out(running) == [Opcode.SET_PARAMS, Opcode.TAGS_DEL]
     assert facts(world, running) == {
         "ip4": [f"{address(world, running)}/24"],
         "gw4": ["192.0.2.1"],
@@ -126,11 +113,11 @@ def test_every_thing_that_guests_are_told_is_brought_to_the_node(world: World, n
     change(world, network, changes_gateway=True, gateway=gateway)
     networks.update(world.cloud, made_networks.operator(), network, NetworkChange(mtu=1400))
     assert plan(world) == 1
-    run_out(world, running)
+    world.run_out(running)
     assert (facts(world, running)["gw4"], facts(world, running)["mtu"]) == ([str(gateway)], ["1400"])
     change(world, network, changes_gateway=True, dhcp=False)
     assert plan(world) == 1
-    run_out(world, running)
+    world.run_out(running)
     found = facts(world, running)
     assert ("gw4" in found, found["silent4"]) == (False, ["yes"])
 
@@ -145,7 +132,7 @@ def test_a_network_that_becomes_external_is_the_way_out(world: World, network: s
     assert ["gw4" in facts(world, made, port) for port in both] == [True, False]
     networks.update(world.cloud, made_networks.operator(), other, NetworkChange(external=True))
     assert plan(world) == 1
-    run_out(world, made)
+    world.run_out(made)
     assert ["gw4" in facts(world, made, port) for port in both] == [False, True]
 
 
@@ -173,16 +160,16 @@ def test_a_server_can_be_used_meanwhile_and_its_history_says_nothing_of_it(
     assert world.instance(running).task is None
     world.act(running, Action.STOP)
     assert world.instance(running).task is Task.STOPPING
-    assert run_out(world, running) == [Opcode.TAGS_SET, Opcode.SET_PARAMS, Opcode.TAGS_DEL, Opcode.SHUTDOWN]
+    assert world.run_out(running) == [Opcode.TAGS_SET, Opcode.SET_PARAMS, Opcode.TAGS_DEL, Opcode.SHUTDOWN]
     assert world.instance(running).state is State.STOPPED
 
 
 def test_a_stopped_server_needs_nobody_to_look(world: World, network: str, running: str) -> None:
     world.act(running, Action.STOP)
-    run_out(world, running)
+    world.run_out(running)
     change(world, network, nameservers=(DNS,))
     assert plan(world) == 1
-    assert run_out(world, running) == [Opcode.TAGS_SET, Opcode.TAGS_DEL]
+    assert world.run_out(running) == [Opcode.TAGS_SET, Opcode.TAGS_DEL]
     assert facts(world, running)["dns4"] == [str(DNS)]
 
 
@@ -192,9 +179,9 @@ def test_changes_that_come_meanwhile_wait_and_go_together(world: World, network:
     change(world, network, nameservers=(OTHER,))
     change(world, network, nameservers=(OTHER, DNS))
     assert plan(world) == 0
-    run_out(world, running)
+    world.run_out(running)
     assert plan(world) == 1
-    run_out(world, running)
+    world.run_out(running)
     assert facts(world, running)["dns4"] == [str(OTHER), str(DNS)]
 
 
@@ -204,14 +191,14 @@ def test_a_change_that_failed_is_tried_again_after_a_pause(
 ) -> None:
     change(world, network, nameservers=(DNS,))
     plan(world)
-    while under_way(world, running)[0].opcode != failing:
+    while world.under_way(running)[0].opcode != failing:
         world.finish(running)
     world.finish(running, failed=ganeti.error())
-    assert under_way(world, running) == []
+    assert world.under_way(running) == []
     assert plan(world) == 0
     world.clock.tick(60)
     assert plan(world) == 1
-    run_out(world, running)
+    world.run_out(running)
     assert facts(world, running)["dns4"] == [str(DNS)]
     world.clock.tick(60)
     assert plan(world) == 0
@@ -236,7 +223,7 @@ def test_a_change_after_the_create_was_sent_waits_for_the_server(world: World, n
     assert plan(world) == 0
     world.finish(made)
     assert plan(world) == 1
-    run_out(world, made)
+    world.run_out(made)
     assert facts(world, made)["dns4"] == [str(DNS)]
 
 
@@ -248,7 +235,7 @@ def test_a_create_that_may_have_been_sent_before_is_told_again(world: World, net
     change(world, network, nameservers=(DNS,))
     world.finish(made)
     assert plan(world) == 1
-    run_out(world, made)
+    world.run_out(made)
     assert facts(world, made)["dns4"] == [str(DNS)]
 
 
@@ -266,7 +253,7 @@ def test_an_interface_of_another_network_is_the_way_out_when_the_first_has_none_
     assert ("gw4" in facts(world, with_both, first), "gw4" in facts(world, with_both, second)) == (True, False)
     change(world, network, changes_gateway=True)
     assert plan(world) == 1
-    run_out(world, with_both)
+    world.run_out(with_both)
     assert ("gw4" in facts(world, with_both, first), "gw4" in facts(world, with_both, second)) == (False, True)
 
 
@@ -274,14 +261,14 @@ def test_what_came_later_is_told_as_when_it_came(world: World, network: str, run
     outside = made_networks.add(world.cloud, "198.51.100.0/24", name="outside", external=True)
     change(world, network, nameservers=(OTHER,))
     plan(world)
-    run_out(world, running)
+    world.run_out(running)
     first = port_of(world, running)
     later = interfaces.attach(world.cloud, world.fresh(), running, Interface(network_id=outside)).view.port
-    run_out(world, running)
+    world.run_out(running)
     change(world, network, nameservers=(DNS,))
     change(world, outside, nameservers=(DNS,))
     assert plan(world) == 1
-    run_out(world, running)
+    world.run_out(running)
     for port in (first, later):
         assert "gw4" in facts(world, running, port)
         assert facts(world, running, port)["dns4"] == [str(DNS)]
@@ -291,13 +278,13 @@ def test_an_interface_that_left_and_comes_back_is_told_what_is_so(world: World, 
     port = ports.create(world.cloud, world.fresh(), [ports.PortSpec(network_id=network)])[0].port
     for server in (DNS, OTHER):
         interfaces.attach(world.cloud, world.fresh(), running, Interface(port_id=port.id))
-        run_out(world, running)
+        world.run_out(running)
         change(world, network, nameservers=(server,))
         assert plan(world) == 1
-        run_out(world, running)
+        world.run_out(running)
         assert facts(world, running, port)["dns4"] == [str(server)]
         interfaces.detach(world.cloud, world.fresh(), running, port.id)
-        run_out(world, running)
+        world.run_out(running)
         assert not [tag for tag in world.rapi.tags[f"syros-{running}"] if port.id in tag]
     assert plan(world) == 0
 
@@ -307,15 +294,15 @@ def test_a_backend_has_a_few_chains_at_a_time_and_those_of_others_go_first(world
     change(world, network, nameservers=(DNS,))
     assert plan(world) == told.AT_ONCE
     assert plan(world) == 0
-    untouched = next(each for each in several if not under_way(world, each))
+    untouched = next(each for each in several if not world.under_way(each))
     world.act(untouched, Action.REBOOT)
     world.submit()
-    assert [job.ganeti_id is not None for job in under_way(world, untouched)] == [True]
+    assert [job.ganeti_id is not None for job in world.under_way(untouched)] == [True]
     for each in several:
-        run_out(world, each)
+        world.run_out(each)
     assert plan(world) == 2
     for each in several:
-        run_out(world, each)
+        world.run_out(each)
         assert facts(world, each)["dns4"] == [str(DNS)]
     assert plan(world) == 0
 
