@@ -7,9 +7,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from lab import initrd, process
+from lab import debian, initrd, process
 
-SUITE = "bookworm"
 #: GiB of disk, and MiB of memory, that it needs
 DISK, MEMORY = 2, 256
 
@@ -17,7 +16,6 @@ _MIB = 1024 * 1024
 _PACKAGES = ("systemd-sysv", "systemd-resolved", "udev", "iproute2", "cloud-init")
 #: what a test has no use for, and a third of the whole
 _LEFT_OUT = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*")
-_SOURCES = Path("/etc/apt/sources.list.d/debian.sources")
 _MODULES = ("virtio_pci", "virtio_blk", "virtio_net", "virtio_rng", "crc32c_generic", "ext4", "isofs", "nls_utf8")
 _BUILD_TIMEOUT = 900.0
 _SCRIPT = """
@@ -60,18 +58,7 @@ def write_image(path: Path) -> None:
 
 def _install(root: Path) -> None:
     left_out = [f"--dpkgopt=path-exclude={each}" for each in _LEFT_OUT]
-    sources = [str(_SOURCES)] if _SOURCES.exists() else []
-    _run(
-        "mmdebstrap",
-        "--quiet",
-        "--variant=minbase",
-        f"--include={','.join(_PACKAGES)}",
-        '--aptopt=Acquire::Languages "none"',
-        *left_out,
-        SUITE,
-        str(root),
-        *sources,
-    )
+    debian.install(root, _PACKAGES, '--aptopt=Acquire::Languages "none"', *left_out)
 
 
 def _run(*command: str) -> None:

@@ -8,11 +8,8 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from lab import process
+from lab import debian, process
 
-SUITE = "bookworm"
-
-_SOURCES = Path("/etc/apt/sources.list.d/debian.sources")
 _BASE = ("ca-certificates", "dbus", "systemd-sysv")
 _INSTALL_TIMEOUT = 900.0
 _COMMAND_TIMEOUT = 120.0
@@ -42,9 +39,7 @@ class Machine:
 
     def make(self) -> None:
         """Install Debian: about a minute, and Debian's archive."""
-        sources = [str(_SOURCES)] if _SOURCES.exists() else []
-        command = ["mmdebstrap", "--quiet", "--variant=minbase", f"--include={','.join(_BASE)}"]
-        process.run([*command, SUITE, str(self.root), *sources], timeout=_INSTALL_TIMEOUT)
+        debian.install(self.root, _BASE)
         (self.root / "etc/machine-id").write_text("")
         (self.root / "etc/hostname").write_text("cloud\n")
         (self.root / "etc/hosts").write_text("127.0.0.1 localhost cloud\n")
