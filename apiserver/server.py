@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import socket
 import threading
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import flask
 from werkzeug import serving
+from werkzeug.wsgi import ClosingIterator
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 #: seconds within which it notices that it is to stop
 _STOP_POLL = 0.05
@@ -21,7 +27,7 @@ class Server:
         with socket.create_server((host, port), family=family, backlog=128) as listening:
             self.port: int = listening.getsockname()[1]
             self._server = serving.make_server(
-                host, self.port, app, threaded=True, request_handler=_Handler, fd=listening.fileno()
+                host, self.port, _closing(app), threaded=True, request_handler=_Handler, fd=listening.fileno()
             )
         self._thread = threading.Thread(target=self._server.serve_forever, args=(_STOP_POLL,), name="api", daemon=True)
 
@@ -40,6 +46,20 @@ def serve(app: flask.Flask, host: str, port: int) -> Server:
     server = Server(app, host, port)
     server.start()
     return server
+
+
+def _closing(app: WSGIApplication) -> WSGIApplication:
+    """Have every answer closed: werkzeug forgets one whose client hung up just after it was sent."""
+
+    def closing(environ: WSGIEnvironment, start_response: StartResponse) -> Iterator[bytes]:
+        answer = app(environ, start_response)
+        try:
+            yield from answer
+        finally:
+            if isinstance(answer, ClosingIterator):
+                answer.close()
+
+    return closing
 
 
 class _Handler(serving.WSGIRequestHandler):

@@ -1,4 +1,8 @@
 import http.client
+import socket
+import struct
+import threading
+from collections.abc import Iterator
 
 import flask
 import pytest
@@ -22,4 +26,32 @@ def test_a_port_that_is_taken_is_an_error_and_not_the_end(app: flask.Flask) -> N
     serving = server.serve(app, "127.0.0.1", 0)
     with pytest.raises(OSError, match="in use"):
         server.serve(app, "127.0.0.1", serving.port)
+    serving.stop()
+
+
+def test_an_answer_is_closed_when_its_client_has_hung_up() -> None:
+    reset, closed = threading.Event(), threading.Event()
+
+    def body() -> Iterator[bytes]:
+        yield b"half\n"
+        reset.wait(10)
+
+    app = flask.Flask(__name__)
+
+    @app.get("/")
+    def answer() -> flask.Response:
+        response = flask.Response(body(), headers={"Content-Length": "5"})
+        response.call_on_close(closed.set)
+        return response
+
+    serving = server.serve(app, "127.0.0.1", 0)
+    with socket.create_connection(("127.0.0.1", serving.port), timeout=10) as client:
+        client.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        with client.makefile("rb") as answered:
+            while answered.readline() not in (b"half\n", b""):
+                pass
+        # closed with a reset, which the server finds once it has sent all that there is
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    reset.set()
+    assert closed.wait(10)
     serving.stop()
