@@ -16,9 +16,18 @@ _BUILD_TIMEOUT = 900.0
 _BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
-def commands(page: str) -> list[str]:
-    """Give the blocks of commands of a page of the documentation: what is documented is what is tried."""
-    return _BLOCK.findall((ROOT / "docs" / page).read_text(encoding="utf-8"))
+def commands(page: str, section: str) -> list[str]:
+    """Give the blocks of commands in a section of the documentation: what is documented is what is tried.
+
+    What is under the section's own headings is of it too. Raises KeyError if there is no such section.
+    """
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+    heading = re.search(rf"^(#+) {re.escape(section)}\n", text, re.MULTILINE)
+    if heading is None:
+        raise KeyError(f"{page} has no section {section!r}")
+    rest = text[heading.end() :]
+    following = re.search(rf"^#{{1,{len(heading[1])}}} ", rest, re.MULTILINE)
+    return _BLOCK.findall(rest[: following.start()] if following else rest)
 
 
 @pytest.fixture(scope="session")
@@ -44,7 +53,7 @@ def machine(packages: list[Path]) -> Iterator[machines.Machine]:
         target.mkdir(parents=True)
         for package in packages:
             (target / package.name).write_bytes(package.read_bytes())
-        installing, *_ = commands("install.md")
+        installing, _, _ = commands("install.md", "One machine")
         made.prepare("apt-get update -q\n" + installing, folder="/packages")
         made.boot()
         yield made

@@ -18,7 +18,7 @@ WITHOUT_RULES = "[Service]\nExecStartPre=\n"
 @pytest.fixture(scope="module")
 def cloud(machine: Machine) -> Machine:
     """The machine, set up by the one command, with all roles started."""
-    _, setting_up, *_ = commands("install.md")
+    _, setting_up, _ = commands("install.md", "One machine")
     machine.run("sh", "-euc", setting_up, timeout=300)
     config = machine.root / "etc/syros/syros.toml"
     text = config.read_text()
@@ -57,7 +57,7 @@ def test_the_first_admin_logs_in(cloud: Machine) -> None:
 
 
 def test_what_a_first_server_needs_is_made_as_the_documentation_says(cloud: Machine) -> None:
-    *_, first = commands("install.md")
+    (first,) = commands("install.md", "The first server")
     orders = [line for line in first.splitlines() if line.startswith("syros-manage ")]
     cloud.run("sh", "-euc", "\n".join(orders))
     (network,) = json.loads(cloud.run("syros-manage", "--format", "json", "network", "list"))
