@@ -20,6 +20,7 @@ from common import config, names
 from common.bus.rabbit import RabbitBus
 from db.sessions import Sessions
 from db.users import Role
+from manage.node.host import Host
 from manage.output import Format, Output
 
 
@@ -34,6 +35,8 @@ class Wiring:
 
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
     make_bus: Callable[[config.Bus], buses.Bus] = rabbit
+    #: this machine
+    host: Host = field(default_factory=Host)
 
 
 @dataclass(frozen=True)
