@@ -7,6 +7,7 @@ import functools
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 from cloud import console_proxies, serial_logs
@@ -69,6 +70,10 @@ class Context:
     @functools.cached_property
     def cloud(self) -> Cloud:
         return Cloud(sessions=self.sessions, settings=self.settings)
+
+    def now(self) -> datetime:
+        """Give this machine's time."""
+        return self.wiring.host.now()
 
     @functools.cached_property
     def vault(self) -> Vault:
