@@ -6,7 +6,7 @@ import ipaddress
 
 import click
 
-from cloud import network_objects, networks, subnets
+from cloud import link_names, network_objects, networks, subnets
 from cloud.addresses import Cidr, Ip
 from cloud.networks import NetworkSpec, NetworkView
 from cloud.subnets import SubnetSpec
@@ -51,6 +51,8 @@ def add(
     mtu: int,
 ) -> None:
     """Add a network; give it subnets afterwards, by add-subnet."""
+    if link is not None:
+        link_names.check(link, "--link", kind=Kind(kind))
     spec = NetworkSpec(
         name=name,
         link=link,

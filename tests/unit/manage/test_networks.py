@@ -6,6 +6,22 @@ from gntsim.server import Simulator
 from tests.unit.manage.conftest import Operator, add_arguments
 
 
+@pytest.mark.parametrize(
+    ("link", "why"),
+    [("a" * 16, "16 characters"), ("a bridge", "letters"), ("-br0", "letters"), ("br/0", "letters")],
+)
+@pytest.mark.parametrize("kind", ["flat", "routed"])
+def test_what_no_link_can_be_named_is_a_usage_error(operator: Operator, link: str, why: str, kind: str) -> None:
+    said = operator.run("network", "add", "public", f"--link={link}", "--kind", kind, code=2).err
+    assert "--link" in said
+    assert why in said
+    assert operator.json("network", "list") == []
+
+
+def test_a_link_may_have_fifteen_characters(operator: Operator) -> None:
+    assert operator.json("network", "add", "public", "--link", "a" * 15)["link"] == "a" * 15
+
+
 @pytest.fixture
 def network(operator: Operator) -> str:
     made = operator.json("network", "add", "public", "--link", "br0", "--shared", "--external", "--default")

@@ -466,6 +466,11 @@ def test_an_admin_chooses_the_kind_of_a_network(admin: Asking, segments: list[st
         ({"provider:network_type": "mac-filtered", "provider:physical_network": "br9"}, 400, "physical_network"),
         ({"provider:physical_network": "br-prv"}, 409, "provider:physical_network"),
         ({"provider:physical_network": "prv1"}, 409, "provider:physical_network"),
+        ({"provider:physical_network": "a" * 16}, 400, "provider:physical_network"),
+        ({"provider:physical_network": "a" * 300}, 400, "provider:physical_network"),
+        ({"provider:physical_network": "a bridge"}, 400, "provider:physical_network"),
+        ({"provider:physical_network": ""}, 400, "provider:physical_network"),
+        ({"provider:network_type": "routed", "provider:physical_network": "a" * 16}, 400, "routing table"),
     ],
 )
 def test_a_kind_that_cannot_be_is_refused(
