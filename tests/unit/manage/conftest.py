@@ -106,6 +106,7 @@ def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def bare(tmp_path: Path) -> Iterator[Operator]:
     """An operator whose database is empty."""
     operator = Operator(tmp_path)
+    (tmp_path / "syros.db").touch()
     yield operator
     operator.sessions.close()
 
