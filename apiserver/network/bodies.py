@@ -384,9 +384,9 @@ def _ip(text: str, key: str) -> Ip:
     try:
         found = ipaddress.ip_address(text)
     except ValueError as err:
-        raise Invalid(f"{key}: an address is expected") from err
+        raise Invalid(f"{key}: {text!r} is no address") from err
     if "%" in text:
-        raise Invalid(f"{key}: an address with a zone means nothing here")
+        raise Invalid(f"{key}: {text!r} has a zone, which means nothing here")
     return found
 
 
@@ -394,4 +394,4 @@ def _cidr(text: str, key: str) -> Cidr:
     try:
         return ipaddress.ip_network(text)
     except ValueError as err:
-        raise Invalid(f"{key}: a prefix such as 192.0.2.0/24 is expected, without bits beyond it") from err
+        raise Invalid(f"{key}: {text!r} is no prefix such as 192.0.2.0/24, without bits beyond its length") from err

@@ -38,6 +38,7 @@ def network() -> None:
 @click.option("--external", is_flag=True, help="it reaches the outside world")
 @click.option("--default", "is_default", is_flag=True, help="servers that name no network get this one")
 @click.option("--mtu", type=int, default=networks.MTU, help="bytes")
+@click.option("--duplicate", is_flag=True, help="even if another network has the name; then ids tell them apart")
 @pass_context
 def add(
     context: Context,
@@ -49,8 +50,11 @@ def add(
     external: bool,
     is_default: bool,
     mtu: int,
+    duplicate: bool,
 ) -> None:
     """Add a network; give it subnets afterwards, by add-subnet."""
+    if not duplicate and networks.page(context.cloud, context.caller(), Filter(names=[name]), limit=1):
+        raise Conflict(f"there is a network {name} already; --duplicate makes another, and then ids tell them apart")
     if link is not None:
         link_names.check(link, "--link", kind=Kind(kind))
     spec = NetworkSpec(
@@ -89,10 +93,10 @@ def add_subnet(
     spec = SubnetSpec(
         network_id=found.network.id,
         cidr=_cidr(cidr),
-        gateway=parse_ip(gateway) if gateway not in (None, "none") else None,
+        gateway=parse_ip(gateway, "--gateway") if gateway not in (None, "none") else None,
         first_is_gateway=gateway is None,
         ipv6_mode=Ipv6Mode.SLAAC if slaac else None,
-        nameservers=tuple(parse_ip(text) for text in nameservers),
+        nameservers=tuple(parse_ip(text, "--nameserver") for text in nameservers),
         pools=tuple(_pool(text) for text in pools) or None,
     )
     (made,) = subnets.create(context.cloud, context.caller(), [spec])
@@ -188,16 +192,16 @@ def _object_item(view: network_objects.View) -> output.Item:
 def _pool(text: str) -> subnets.Pool:
     first, dash, last = text.partition("-")
     if not dash:
-        raise Invalid(f"pool: {text} is not FIRST-LAST")
-    return subnets.Pool(parse_ip(first), parse_ip(last))
+        raise Invalid(f"--pool: {text} is not FIRST-LAST")
+    return subnets.Pool(parse_ip(first, "--pool"), parse_ip(last, "--pool"))
 
 
-def parse_ip(text: str | None) -> Ip:
-    """Read an address; raises Invalid."""
+def parse_ip(text: str | None, what: str) -> Ip:
+    """Read an address that was given as an option or argument; raises Invalid, which names that."""
     try:
         return ipaddress.ip_address(text or "")
     except ValueError as err:
-        raise Invalid(f"{text} is no address") from err
+        raise Invalid(f"{what}: {text!r} is no address") from err
 
 
 def _cidr(text: str) -> Cidr:

@@ -33,7 +33,7 @@ def list_(context: Context, *, network_name: str | None, instance: str | None, i
     wanted = Filter(
         network_ids=[networks.find(context, network_name).network.id] if network_name else None,
         instance_ids=[instance] if instance else None,
-        ips=[str(networks.parse_ip(ip))] if ip else None,
+        ips=[str(networks.parse_ip(ip, "--ip"))] if ip else None,
         mac=mac.lower() if mac else None,
     )
     found = ports.page(context.cloud, context.caller(), wanted, limit=_LIMIT)

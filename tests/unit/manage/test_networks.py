@@ -61,19 +61,30 @@ def test_what_ganeti_has_of_a_network_is_shown_where_it_is_to_have_any(
 
 
 @pytest.mark.parametrize(
-    "arguments",
-    [["192.0.2.1/24"], ["192.0.2.0/24", "--pool", "192.0.2.9"], ["192.0.2.0/24", "--gateway", "nonsense"]],
+    ("arguments", "word"),
+    [
+        (["192.0.2.1/24"], "192.0.2.1/24"),
+        (["192.0.2.0/24", "--pool", "192.0.2.9"], "--pool: 192.0.2.9"),
+        (["192.0.2.0/24", "--pool", "192.0.2.9-x"], "--pool: 'x'"),
+        (["192.0.2.0/24", "--gateway", "nonsense"], "--gateway: 'nonsense'"),
+        (["192.0.2.0/24", "--nameserver", "ns.example"], "--nameserver: 'ns.example'"),
+    ],
 )
-def test_a_subnet_that_cannot_be_meant_is_a_usage_error(operator: Operator, network: str, arguments: list[str]) -> None:
-    operator.run("network", "add-subnet", network, *arguments, code=2)
+def test_a_subnet_that_cannot_be_meant_is_a_usage_error(
+    operator: Operator, network: str, arguments: list[str], word: str
+) -> None:
+    assert word in operator.run("network", "add-subnet", network, *arguments, code=2).err
 
 
 def test_a_subnet_without_a_gateway(operator: Operator, network: str) -> None:
     assert operator.json("network", "add-subnet", network, "192.0.2.0/24", "--gateway", "none")["gateway"] is None
 
 
-def test_a_name_that_two_networks_have_has_to_be_an_id(operator: Operator, network: str) -> None:
-    operator.run("network", "add", "public", "--link", "br1")
+def test_a_name_is_had_twice_on_request_alone_and_then_has_to_be_an_id(operator: Operator, network: str) -> None:
+    refused = operator.run("network", "add", "public", "--link", "br1", code=1).err
+    assert "there is a network public already; --duplicate" in refused
+    assert len(operator.json("network", "list")) == 1
+    operator.run("network", "add", "public", "--link", "br1", "--duplicate")
 
     assert "give the id" in operator.run("network", "show", "public", code=1).err
     assert operator.json("network", "show", network)["link"] == "br0"
