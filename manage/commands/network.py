@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Sequence
 
 import click
 
@@ -12,8 +13,10 @@ from cloud.networks import NetworkSpec, NetworkView
 from cloud.subnets import SubnetSpec
 from common.errors import Conflict, Invalid, NotFound
 from db.networks import Filter, Ipv6Mode, Kind, Subnet
+from db.projects import Project
 from manage import asking, groups, output
 from manage.context import Context
+from manage.labels import Labels
 
 pass_context = click.make_pass_decorator(Context)
 
@@ -67,7 +70,7 @@ def add(
         mtu=mtu,
     )
     (made,) = networks.create(context.cloud, context.caller(), [spec])
-    context.output.item(_item(made))
+    context.output.item(_items(context, [made])[0])
 
 
 @network.command(name="add-subnet")
@@ -108,7 +111,7 @@ def add_subnet(
 def list_(context: Context) -> None:
     """List the networks."""
     found = networks.page(context.cloud, context.caller(), Filter(), limit=_LIMIT)
-    context.output.rows([_item(view) for view in found], _COLUMNS)
+    context.output.rows(_items(context, found), _COLUMNS)
 
 
 @network.command()
@@ -118,7 +121,8 @@ def show(context: Context, name: str) -> None:
     """Show a network, by id or name, with its subnets, and what Ganeti has of it where it is to have objects."""
     view = find(context, name)
     objects = [_object_item(each) for each in network_objects.of_network(context.cloud, view.network.id)]
-    item = {**_item(view), "subnets": [_subnet_item(row) for row in view.subnets], "objects": objects}
+    (item,) = _items(context, [view])
+    item = {**item, "subnets": [_subnet_item(row) for row in view.subnets], "objects": objects}
     context.output.item(item, {"subnets": _SUBNET_COLUMNS, "objects": _OBJECT_COLUMNS})
 
 
@@ -146,12 +150,18 @@ def find(context: Context, name: str) -> NetworkView:
     raise NotFound(f"there is no network {name}")
 
 
-def _item(view: NetworkView) -> output.Item:
+def _items(context: Context, views: Sequence[NetworkView]) -> list[output.Item]:
+    projects = Labels(context, Project, (view.network.project_id for view in views))
+    return [_item(view, projects(view.network.project_id)) for view in views]
+
+
+def _item(view: NetworkView, project: str | None) -> output.Item:
     row = view.network
     return {
         "id": row.id,
         "name": row.name,
-        "project": row.project_id,
+        "project": project,
+        "project_id": row.project_id,
         "link": row.link,
         "kind": row.kind,
         "mac_prefix": row.mac_prefix,

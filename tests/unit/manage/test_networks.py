@@ -1,9 +1,13 @@
 """Networks and their subnets."""
 
 import pytest
+import sqlalchemy as sa
 
+from cloud import accounts
+from db.networks import Network
 from gntsim.server import Simulator
-from tests.unit.manage.conftest import Operator, add_arguments
+from tests.support import networks
+from tests.unit.manage.conftest import Operator, add_arguments, statements
 
 
 @pytest.mark.parametrize(
@@ -88,3 +92,15 @@ def test_a_name_is_had_twice_on_request_alone_and_then_has_to_be_an_id(operator:
 
     assert "give the id" in operator.run("network", "show", "public", code=1).err
     assert operator.json("network", "show", network)["link"] == "br0"
+
+
+def test_a_network_has_its_projects_name(operator: Operator, network: str) -> None:
+    few = statements(lambda: operator.json("network", "list"))
+    project = accounts.add_project(operator.cloud, "acme")
+    made = [networks.add(operator.cloud, "192.0.2.0/24", name=name) for name in ("one", "two")]
+    with operator.sessions.begin() as db:
+        db.execute(sa.update(Network).where(Network.id.in_(made)).values(project_id=project.id))
+    listed = {row["name"]: (row["project"], row["project_id"]) for row in operator.json("network", "list")}
+    assert listed == {"public": (None, None), "one": ("acme", project.id), "two": ("acme", project.id)}
+    assert operator.json("network", "show", "one")["project"] == "acme"
+    assert statements(lambda: operator.json("network", "list")) == few
