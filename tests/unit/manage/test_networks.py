@@ -72,6 +72,9 @@ def test_what_ganeti_has_of_a_network_is_shown_where_it_is_to_have_any(
         (["192.0.2.0/24", "--pool", "192.0.2.9-x"], "--pool: 'x'"),
         (["192.0.2.0/24", "--gateway", "nonsense"], "--gateway: 'nonsense'"),
         (["192.0.2.0/24", "--nameserver", "ns.example"], "--nameserver: 'ns.example'"),
+        (["192.0.2.0/24", "--gateway", "192.0.2.255"], "gateway_ip: 192.0.2.255"),
+        (["2001:db8::/64", "--slaac", "--gateway", "2001:db8:1::1"], "link-local"),
+        (["2001:db8::/64", "--slaac", "--gateway", "fe80::1%br0"], "zone"),
     ],
 )
 def test_a_subnet_that_cannot_be_meant_is_a_usage_error(
