@@ -14,6 +14,7 @@ from alembic import config as alembic_config
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 
 from db import tables
 
@@ -43,6 +44,14 @@ def current(engine: sa.Engine) -> str | None:
 def head() -> str | None:
     """Tell the revision that this code expects."""
     return ScriptDirectory.from_config(_config()).get_current_head()
+
+
+def is_known(revision: str) -> bool:
+    """Tell whether this code has a revision: one that it has not is a later program's."""
+    try:
+        return ScriptDirectory.from_config(_config()).get_revision(revision) is not None
+    except CommandError:
+        return False
 
 
 def differences(engine: sa.Engine) -> list[object]:
