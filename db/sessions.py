@@ -85,6 +85,14 @@ class _Joined(Sessions):
         yield self._session
 
 
+def sqlite_file(url: str) -> Path | None:
+    """Give the file that an SQLite database is, or is to be, in; None for any other database, and one in memory."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "sqlite" or not parsed.database or parsed.database == ":memory:":
+        return None
+    return Path(parsed.database)
+
+
 def is_outage(error: BaseException) -> bool:
     """Tell whether the database was away or overloaded, so that trying again later makes sense.
 
@@ -118,9 +126,7 @@ def _to_json(value: object) -> str:
 
 
 def _sqlite_engine(settings: config.Database) -> sa.Engine:
-    database = make_url(settings.url).database
-    if database and database != ":memory:":
-        Path(database).parent.mkdir(parents=True, exist_ok=True)
+    file = sqlite_file(settings.url)
     engine = sa.create_engine(
         settings.url,
         connect_args={"timeout": _BUSY_TIMEOUT_MS / 1000, "check_same_thread": False},
@@ -128,6 +134,12 @@ def _sqlite_engine(settings: config.Database) -> sa.Engine:
         json_serializer=_to_json,
         json_deserializer=orjson.loads,
     )
+
+    if file is not None:
+
+        @event.listens_for(engine, "do_connect")
+        def on_do_connect(*_: object) -> None:
+            file.parent.mkdir(parents=True, exist_ok=True)
 
     @event.listens_for(engine, "connect")
     def on_connect(connection: sqlite3.Connection, _record: object) -> None:

@@ -59,7 +59,8 @@ def cli(ctx: click.Context, path: Path | None, *, form: str | None, verbose: boo
     stack = contextlib.ExitStack()
     ctx.call_on_close(stack.close)
     wiring = ctx.obj if isinstance(ctx.obj, Wiring) else Wiring()
-    ctx.obj = Context(wiring=wiring, path=path, form=Format(form) if form else None, stack=stack)
+    founds = ctx.invoked_subcommand == setup.setup.name
+    ctx.obj = Context(wiring=wiring, path=path, form=Format(form) if form else None, stack=stack, founds=founds)
 
 
 for command in (

@@ -1,9 +1,10 @@
-"""seriald's command line: wires configuration and log, and stops on SIGTERM."""
+"""seriald's command line: wires configuration and log; SIGHUP renews its certificate, SIGTERM is the end."""
 
 from __future__ import annotations
 
 import asyncio
 import os
+import signal
 from pathlib import Path
 
 import click
@@ -42,6 +43,7 @@ async def _run(settings: SerialdSettings) -> None:
     stop = daemon.stopping()
     served = Seriald(settings)
     await served.start()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, served.reload)
     await supervisor.until_set(stop)
     await served.stop()
 

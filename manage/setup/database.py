@@ -79,9 +79,9 @@ def schema_step(context: Context, files: SecretFiles) -> Step:
         silence = why_silent(context)
         if silence is not None:
             raise Undone(silence, _DOWN)
-        newer = version(context)
-        if newer.remedy not in ("", UPGRADE):
-            raise Undone(newer.detail, newer.remedy)
+        if schema.standing(context.sessions.engine).ahead:
+            found = version(context)
+            raise Undone(found.detail, found.remedy)
         schema.upgrade(context.sessions.engine)
         return f"brought it to {schema.head()}"
 
@@ -90,13 +90,13 @@ def schema_step(context: Context, files: SecretFiles) -> Step:
 
 def version(context: Context) -> Finding:
     """Compare the schema with this program's; the database has to be there."""
-    current, wanted = schema.current(context.sessions.engine), schema.head()
-    if current == wanted:
-        return finding.well("schema", str(wanted))
-    if current is not None and not schema.is_known(current):
-        text = f"{current} is of a later program than this, whose is {wanted}"
+    found = schema.standing(context.sessions.engine)
+    if found.ahead:
+        text = f"{found.found} is of a later program than this, whose is {found.wanted}"
         return finding.wrong("schema", text, "upgrade the packages here to those of the other hosts")
-    return finding.wrong("schema", f"{current or 'none'}; this program's is {wanted}", UPGRADE)
+    if found.behind:
+        return finding.wrong("schema", f"{found.found or 'none'}; this program's is {found.wanted}", UPGRADE)
+    return finding.well("schema", str(found.found))
 
 
 def is_read(context: Context, files: SecretFiles) -> bool:

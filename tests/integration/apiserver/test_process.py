@@ -107,7 +107,8 @@ def test_a_user_logs_in_at_any_worker_and_is_known_at_all(api: Api) -> None:
 
 def test_what_is_not_ready_is_named(api: Api) -> None:
     status, _, text = api.ask("/readyz")
-    assert (status, json.loads(text)) == (503, {"status": "not ready", "database": "ok", "bus": "unreachable"})
+    said = {"status": "not ready", "database": "ok", "bus": "unreachable", "schema": "ok"}
+    assert (status, json.loads(text)) == (503, said)
 
 
 def test_any_worker_gives_the_numbers_of_all(api: Api) -> None:

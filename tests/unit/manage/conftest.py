@@ -3,12 +3,13 @@
 import json
 import shutil
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from click.testing import CliRunner, Result
 
 from cloud import accounts, backends, flavors, instances, sweeper, vault
@@ -109,6 +110,7 @@ def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def bare(tmp_path: Path) -> Iterator[Operator]:
     """An operator whose database is empty."""
     operator = Operator(tmp_path)
+    (tmp_path / "syros.db").touch()
     yield operator
     operator.sessions.close()
 
@@ -147,6 +149,22 @@ def add_arguments(operator: Operator, simulator: Simulator, *more: str) -> Seque
         *("backend", "add", "lab", "--rapi-url", simulator.url, "--rapi-user", "syros", "--disk-template", "file"),
         *("--rapi-password-file", password, *trust, *more),
     )
+
+
+def statements(run: Callable[[], object]) -> int:
+    """Count the SQL that a command sends, over connections of its own."""
+    seen = []
+
+    def on_execute(_conn: object, _cursor: object, statement: str, *_rest: object) -> None:
+        seen.append(statement)
+
+    sa.event.listen(sa.Engine, "before_cursor_execute", on_execute)
+    try:
+        run()
+    finally:
+        sa.event.remove(sa.Engine, "before_cursor_execute", on_execute)
+    assert seen
+    return len(seen)
 
 
 class Tenancy:
