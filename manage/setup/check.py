@@ -30,7 +30,10 @@ def whole(context: Context, files: SecretFiles, steps: Sequence[Step]) -> list[F
     there = False
     for step in steps:
         if step.name == "admin" and not there:
-            found.append(finding.doubtful(step.name, "not looked at: that needs the database and its schema", ""))
+            found.append(finding.doubtful(step.name, "not looked at: that needs the database", "mend that first"))
+            continue
+        if step.name == "policies" and found[-1].state is finding.State.TROUBLE:
+            found.append(finding.doubtful(step.name, "not looked at: the broker is in trouble", "mend that first"))
             continue
         found.append(looked(step))
         if step.name == "schema":

@@ -22,6 +22,11 @@ def run(command: Sequence[str], *, told: str = "", remedy: str, timeout: float =
     except subprocess.TimeoutExpired as err:
         raise Undone(f"{command[0]} has not ended within {timeout:g} s", remedy) from err
     if done.returncode:
-        words = (done.stderr or done.stdout).strip().splitlines()
-        raise Undone(f"{command[0]}: {words[-1] if words else 'failed'}", remedy)
+        raise Undone(f"{command[0]}: {_complaint(done.stderr or done.stdout)}", remedy)
     return done.stdout
+
+
+def _complaint(said: str) -> str:
+    """Give the line that says what is wrong: rabbitmqctl goes on with pages of advice, psql comes to it at the end."""
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    return next((line for line in lines if line.startswith("Error:")), lines[-1] if lines else "failed")

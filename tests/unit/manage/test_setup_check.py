@@ -15,7 +15,8 @@ from db.backends import Backend
 from gntsim.server import Simulator
 from manage import at_once
 from manage.node.host import Done
-from manage.setup import backends, expiry
+from manage.setup import backends, expiry, tool
+from manage.setup.step import Undone
 from rapi.probe import Fault, Look
 from tests.unit.manage.conftest import Answer, Operator, add_arguments
 from tests.unit.rapi import certificates
@@ -201,6 +202,23 @@ def test_each_fault_of_the_broker_is_told_with_a_remedy(check: Check, fault: bus
     row = check.found()["broker"]
     assert row["detail"] == f"amqp://broker.example/syros: {fault.value} (so it says)"
     assert row["remedy"]
+
+
+def test_policies_are_not_asked_for_while_the_broker_is_away(check: Check, local: Path, tmp_path: Path) -> None:
+    check.operator.bus = SickBus(bus.Fault.UNREACHABLE)
+    assert check.found()["policies"]["state"] == "warning"
+    assert not (tmp_path / "asked").exists()
+
+
+def test_a_tool_s_complaint_is_found_in_what_it_says(tmp_path: Path) -> None:
+    program = tmp_path / "tool"
+    program.write_text("#!/bin/sh\nprintf 'Error: no node\\nadvice\\n * hash: x\\n' >&2; exit 1\n")
+    program.chmod(0o755)
+    with pytest.raises(Undone, match="Error: no node"):
+        tool.run([str(program)], remedy="mend it")
+    program.write_text("#!/bin/sh\nprintf 'notice\\npsql: refused\\n' >&2; exit 1\n")
+    with pytest.raises(Undone, match="psql: refused"):
+        tool.run([str(program)], remedy="mend it")
 
 
 def test_a_configuration_that_names_another_broker_is_told(check: Check) -> None:
