@@ -7,8 +7,7 @@ from pathlib import Path
 
 import click
 
-from common import config
-from manage import finding, groups
+from manage import failures, finding, groups
 from manage.authority import FOLDER as TLS_FOLDER
 from manage.authority import Authority
 from manage.context import Context
@@ -115,5 +114,5 @@ def _done(step: Step) -> Finding:
         return Finding(step.name, State.MADE, step.make())
     except Undone as err:
         return finding.wrong(step.name, str(err), err.remedy)
-    except config.ConfigError as err:
-        return finding.wrong(step.name, str(err), "mend the configuration")
+    except failures.KNOWN as err:
+        return finding.wrong(step.name, failures.explain(err, None)[0], "")

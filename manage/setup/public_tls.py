@@ -39,6 +39,10 @@ def step(context: Context, authority: Authority, name: str) -> Step:
         if missing:
             text = ", ".join(f"{pair.where} {pair.cert}" for pair in missing)
             return finding.wrong("tls", f"not there: {text}", "`syros-manage setup` makes them, or put yours there")
+        loose = [str(pair.key) for pair in named if pair.key.stat().st_mode & 0o007]
+        if loose:
+            text = f"everybody can read {finding.some(loose)}"
+            return finding.wrong("tls", text, "`syros-manage setup` closes them; make others if somebody has")
         if not named:
             return finding.well("tls", "no certificate is named: [api] listens without TLS")
         return finding.well("tls", ", ".join(str(pair.cert) for pair in named))
@@ -51,6 +55,7 @@ def step(context: Context, authority: Authority, name: str) -> Step:
                 other = pair.key if there[0] == pair.cert else pair.cert
                 raise Undone(f"{there[0]} is there without {other}", "put the other there, or remove this one")
             if there:
+                pair.key.chmod(pair.key.stat().st_mode & 0o770)
                 continue
             try:
                 names = tuple(dict.fromkeys((name, *_LOCAL)))
@@ -58,6 +63,8 @@ def step(context: Context, authority: Authority, name: str) -> Step:
             except (OSError, ValueError) as err:
                 raise Undone(f"{pair.cert}: {err}", "mend that, or put a certificate of yours there") from err
             made.append(str(pair.cert))
+        if not made:
+            return "closed the keys"
         return f"made {', '.join(made)} for {name}, signed by {authority.certificate}"
 
     return Step("tls", look, make)

@@ -255,9 +255,10 @@ def test_an_old_schema_is_told_from_a_newer_one(check: Check) -> None:
     assert found["schema"]["remedy"] == "`syros-manage db upgrade`"
     assert found["admin"]["state"] == "warning"
     revise("9999")
-    row = check.found()["schema"]
-    assert "later program" in row["detail"]
-    assert "packages" in row["remedy"]
+    found = check.found()
+    assert list(found) == ["schema"]
+    assert "later program" in found["schema"]["detail"]
+    assert "packages" in found["schema"]["remedy"]
     answer = check.run()
     assert answer.json[-1]["step"] == "schema"
     assert answer.json[-1]["state"] == "trouble"

@@ -110,6 +110,17 @@ def test_one_of_the_two_files_alone_is_refused(installation: Installation) -> No
     assert key.read_text() == "mine"
 
 
+def test_a_key_that_everybody_can_read_is_told_and_closed(installation: Installation) -> None:
+    _, key = installation.name("api", "cert", "key")
+    installation.setup()
+    key.chmod(0o644)
+    rows = {row["step"]: row for row in installation.setup("--check", code=1).json}
+    assert rows["tls"]["detail"] == f"everybody can read {key}"
+    installation.setup()
+    assert stat.S_IMODE(key.stat().st_mode) == 0o640
+    installation.setup("--check")
+
+
 def test_a_browser_s_side_of_the_console_proxy_gets_one_too(installation: Installation) -> None:
     web, _ = installation.name("vncauthproxy", "web_cert", "web_key")
     environ = {
