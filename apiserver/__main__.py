@@ -18,8 +18,7 @@ from prometheus_client import multiprocess, values
 
 from apiserver import service
 from apiserver.settings import ApiSettings
-from common import config
-from common import log as logs
+from common import command, config
 
 log = logging.getLogger(__name__)
 
@@ -28,18 +27,12 @@ _METRICS = "PROMETHEUS_MULTIPROC_DIR"
 
 @click.command()
 @click.version_option(package_name="syros", prog_name="syros-apiserver")
-@click.option(
-    "--config", "path", type=click.Path(path_type=Path), help="Configuration file; /etc/syros/syros.toml if it exists."
-)
+@command.config_option
 def main(path: Path | None) -> None:
     """Serve the REST APIs."""
-    try:
-        conf = config.Config.read(path, os.environ)
-        settings = conf.section("log", config.Log)
-        logs.set_up(level=settings.level, form=settings.format)
+    conf = command.read(path)
+    with command.meant():
         _check(conf)  # what can't be meant is said now, once, and not by each worker
-    except (config.ConfigError, ValueError) as err:
-        raise click.ClickException(str(err)) from err
     Gunicorn(path, conf, metrics_folder=_share_metrics()).run()
 
 
