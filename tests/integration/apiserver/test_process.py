@@ -156,6 +156,9 @@ def test_sighup_with_a_configuration_that_can_not_be_meant_changes_nothing(api: 
 
 
 def test_tls_is_served_and_a_renewed_certificate_is_shown_without_a_restart(tmp_path: Path, postgres_url: str) -> None:
+    sessions = Sessions(config.Database(url=postgres_url))
+    schema.upgrade(sessions.engine)
+    sessions.close()
     first, second = Authority(tmp_path / "first"), Authority(tmp_path / "second")
     cert, key = first.issue("api")
     port = process.free_port()
