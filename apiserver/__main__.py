@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import ssl
 import tempfile
 from pathlib import Path
 
@@ -31,7 +32,7 @@ def main(path: Path | None) -> None:
     """Serve the REST APIs."""
     conf = command.read(path)
     with command.meant():
-        service.build(conf)  # what can't be meant is said now, once, and not by each worker
+        _check(conf)  # what can't be meant is said now, once, and not by each worker
     Gunicorn(path, conf, metrics_folder=_share_metrics()).run()
 
 
@@ -49,7 +50,7 @@ class Gunicorn(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         """Read the configuration again; what can't be meant is said, and what there was goes on."""
         try:
             conf = config.Config.read(self._path, os.environ)
-            service.build(conf)
+            _check(conf)
         except (config.ConfigError, ValueError):
             log.exception("configuration.refused")
             return
@@ -73,6 +74,8 @@ class Gunicorn(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             "post_worker_init": self._start,
             "worker_exit": self._stop,
             "child_exit": _forget_metrics,
+            "certfile": settings.cert or None,
+            "keyfile": settings.key or None,
             "on_exit": self._clean,
         }
         for name, value in options.items():
@@ -96,6 +99,20 @@ class Gunicorn(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         _empty(self._metrics_folder)
         with contextlib.suppress(OSError):  # something of somebody else's is in it
             self._metrics_folder.rmdir()
+
+
+def _check(conf: config.Config) -> None:
+    """Raise ConfigError for what can't be meant, certificates that can't be served included."""
+    settings = conf.section("api", ApiSettings)
+    service.build(conf)
+    if not settings.cert:
+        return
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(settings.cert, settings.key)
+    except ssl.SSLError as err:
+        raise config.ConfigError(f"[api] cert and key: {err.reason or err}") from err
+    except OSError as err:
+        raise config.ConfigError(f"[api] cert and key: {err.strerror}; {settings.cert}, {settings.key}") from err
 
 
 def _share_metrics() -> Path:

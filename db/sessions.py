@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import orjson
@@ -51,6 +52,14 @@ class Sessions:
         except sa.exc.SQLAlchemyError:
             return False
         return True
+
+    def now(self) -> datetime | None:
+        """Give the time by the database's clock; None where that is this machine's."""
+        if self._sqlite:
+            return None
+        with self.read() as session:
+            told: datetime | None = session.scalar(sa.select(sa.func.clock_timestamp()))
+        return told
 
     def close(self) -> None:
         self.engine.dispose()

@@ -7,6 +7,7 @@ import functools
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 from cloud import console_proxies, serial_logs
@@ -21,6 +22,7 @@ from common.bus.rabbit import RabbitBus
 from common.errors import Unavailable
 from db.sessions import Sessions, sqlite_file
 from db.users import Role
+from manage.node.host import Host
 from manage.output import Format, Output
 
 
@@ -35,6 +37,8 @@ class Wiring:
 
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
     make_bus: Callable[[config.Bus], buses.Bus] = rabbit
+    #: this machine
+    host: Host = field(default_factory=Host)
 
 
 @dataclass(frozen=True)
@@ -78,6 +82,10 @@ class Context:
     @functools.cached_property
     def cloud(self) -> Cloud:
         return Cloud(sessions=self.sessions, settings=self.settings)
+
+    def now(self) -> datetime:
+        """Give this machine's time."""
+        return self.wiring.host.now()
 
     @functools.cached_property
     def vault(self) -> Vault:

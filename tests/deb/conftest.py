@@ -12,7 +12,7 @@ from lab import process, scratch
 from tests.conftest import missing
 
 ROOT = Path(__file__).parents[2]
-_BUILD_TIMEOUT = 900.0
+BUILD_TIMEOUT = 900.0
 _BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -36,7 +36,7 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     if subprocess.run(["dpkg-checkbuilddeps"], cwd=ROOT, capture_output=True, check=False).returncode:
         missing("what the packages are built with is not installed")
     folder = tmp_path_factory.mktemp("deb")
-    process.run([str(ROOT / "debian/build"), str(folder)], timeout=_BUILD_TIMEOUT)
+    process.run([str(ROOT / "debian/build"), str(folder)], timeout=BUILD_TIMEOUT)
     return sorted(folder.glob("*.deb"))
 
 

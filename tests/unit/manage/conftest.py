@@ -27,6 +27,7 @@ from gntsim import settings as gntsim_settings
 from gntsim.server import Simulator
 from manage.__main__ import cli
 from manage.context import Wiring
+from manage.node.host import Host
 
 
 class Answer:
@@ -49,6 +50,8 @@ class Operator:
         self.folder = folder
         self.key = vault.new_key()
         self.bus: bus.Bus = MemoryBus()
+        #: a machine with nothing on it
+        self.host = Host(folder / "machine", name=lambda: "cloud.example")
         self.config = folder / "syros.toml"
         self.config.write_text("")
         self.environ = {
@@ -61,7 +64,7 @@ class Operator:
 
     def run(self, *arguments: str, code: int | None = 0, stdin: str | None = None) -> Answer:
         """Run a command; it has to end with this code, if one is given."""
-        wiring = Wiring(environ=self.environ, make_bus=lambda _: self.bus)
+        wiring = Wiring(environ=self.environ, make_bus=lambda _: self.bus, host=self.host)
         result = CliRunner().invoke(cli, arguments, input=stdin, obj=wiring)
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception
