@@ -5,6 +5,9 @@ BIN    := $(VENV)/bin
 TEMPEST := .venv-tempest
 ANSIBLE := .venv-ansible
 T      ?= tests
+# processes of tests: one waits for Ganeti and guests most of the time, and another does the rest meanwhile
+JOBS   ?= 2
+AT_ONCE = -n $(JOBS) --dist loadgroup --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help run lab test check unit bench fuzz tempest deb novnc clean-var clean system-packages format docs
@@ -53,7 +56,7 @@ $(ANSIBLE)/.ansible: tests/e2e/clients/ansible.txt | $(VENV)/.dev $(ANSIBLE)/bin
 	@touch $@
 
 test: $(VENV)/.dev $(ANSIBLE)/.ansible system-packages ## every suite; T=path narrows
-	@$(BIN)/python -m pytest $(T)
+	@$(BIN)/python -m pytest --durations=25 --durations-min=10 $(if $(filter tests,$(T)),$(AT_ONCE)) $(T)
 
 unit: $(VENV)/.dev ## the unit tests alone
 	@$(BIN)/python -m pytest -q -n auto tests/unit
