@@ -111,23 +111,6 @@ def test_a_setup_without_a_configuration_makes_nothing_in_the_folder(bare: Opera
     assert list(elsewhere.iterdir()) == []
 
 
-def test_a_setup_makes_a_database_that_is_not_there(bare: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("manage.setup.units.steps", list)
-    (bare.folder / "syros.db").unlink()
-    told = {
-        "--database-url-file": bare.file("url", bare.environ["SYROS_DATABASE_URL"]),
-        "--bus-url-file": bare.file("bus", "amqps://syros@broker.example/syros"),
-        "--secrets": str(bare.folder / "secrets"),
-        "--clouds": str(bare.folder / "clouds.yaml"),
-    }
-    words = [word for pair in told.items() for word in pair]
-    checked = bare.json("setup", "--check", *words, code=1)
-    assert not (bare.folder / "syros.db").exists()
-    assert {row["step"]: row["state"] for row in checked}["schema"] == "trouble"
-    made = bare.json("setup", *words)
-    assert {row["step"]: row["state"] for row in made}["schema"] == "made"
-
-
 def test_an_upgrade_makes_a_database_that_is_not_there(bare: Operator, elsewhere: Path) -> None:
     bare.run("db", "upgrade")
     assert (elsewhere / "var" / "syros.db").exists()
