@@ -24,7 +24,8 @@ class Command(click.Command):
         self.params.append(_format_option())
 
     def invoke(self, ctx: click.Context) -> object:
-        if ctx.params.get("check") and isinstance(ctx.obj, Context):
+        checks = any("--check" in param.opts and ctx.params.get(str(param.name)) for param in self.params)
+        if checks and isinstance(ctx.obj, Context):
             # who is to change nothing makes nothing by looking
             ctx.obj = dataclasses.replace(ctx.obj, founds=False)
         return super().invoke(ctx)

@@ -15,7 +15,7 @@ from apiserver.compute.guest_bodies import files, guest_spec
 from apiserver.compute.server_queries import reference
 from apiserver.compute.server_views import DISK_CONFIG, ZONE
 from apiserver.validation import Body, check_text
-from cloud import instances, ports, rebuilds, security_groups, snapshots
+from cloud import creations, instances, ports, rebuilds, security_groups, snapshots
 from common.errors import Invalid
 
 _MOST_AT_ONCE = 1000
@@ -30,7 +30,7 @@ _EMPTY: tuple[object, ...] = (None, "", [], {})
 class Creation:
     """What a create asks for, and how it wants to be answered."""
 
-    spec: instances.CreateSpec
+    spec: creations.CreateSpec
     admin_password: str
     reservation: bool
 
@@ -51,7 +51,7 @@ def creation(body: Body) -> Creation:
     # of the two, the one that is not given follows the other
     least = server.maybe_integer("min_count", least=1, most=_MOST_AT_ONCE)
     most = server.maybe_integer("max_count", least=1, most=_MOST_AT_ONCE)
-    spec = instances.CreateSpec(
+    spec = creations.CreateSpec(
         name=_name(server),
         flavor_id=flavor,
         image_id=image,

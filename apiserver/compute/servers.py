@@ -7,7 +7,7 @@ import flask
 from apiserver import answers, docs
 from apiserver.compute import models, server_bodies, server_queries, server_views
 from apiserver.compute.resource import Resource
-from cloud import instances, policy, ports, security_groups, soft_deletes
+from cloud import creations, instances, policy, ports, security_groups, soft_deletes
 from cloud.context import Caller
 from cloud.policy import Operation
 from common.errors import NotFound
@@ -46,7 +46,7 @@ class Servers(_Listing):
     def post(self) -> flask.Response:
         """Create one server, or several; it is being built when this answers."""
         wanted = server_bodies.creation(self.body())
-        made = instances.create(self.cloud, self.caller, wanted.spec)
+        made = creations.create(self.cloud, self.caller, wanted.spec)
         first = made[0]
         headers = {"Location": self.links.own("servers", first.id)}
         if wanted.reservation:

@@ -39,7 +39,7 @@ def show(context: Context, address: str, *, at: str | None, limit: int, marker: 
         then = f" at {output.text(when)}" if when is not None else ""
         raise NotFound(
             f"nobody had {wanted}{then}, as far as is known: what ended is kept for "
-            f"{context.settings.address_history_days} days"
+            f"{context.settings.address_history_days:g} days"
         )
     labels = instances.Labels.of(context)
     context.output.rows([_item(row, labels) for row in rows[:limit]], _COLUMNS)

@@ -7,6 +7,7 @@ import secrets
 import sqlalchemy as sa
 
 from common import config
+from common.errors import Unavailable
 from db import schema
 from manage import failures, finding
 from manage.context import Context
@@ -112,6 +113,6 @@ def why_silent(context: Context) -> str | None:
     try:
         with context.sessions.read() as db:
             db.execute(sa.select(1))
-    except sa.exc.SQLAlchemyError as err:
+    except (sa.exc.SQLAlchemyError, Unavailable) as err:
         return failures.explain(err, None)[0]
     return None

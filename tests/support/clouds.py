@@ -14,7 +14,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from cloud import accounts, backends, events, flavors, images, instances, network_keeper, quotas
+from cloud import accounts, backends, creations, events, flavors, images, instances, network_keeper, quotas
 from cloud.clients import Clients
 from cloud.context import Caller, Cloud
 from cloud.settings import CloudSettings
@@ -117,10 +117,10 @@ class World:
     # acting
 
     def create(self, name: str = "web", *, count: int = 1, caller: Caller | None = None) -> list[Instance]:
-        spec = instances.CreateSpec(
+        spec = creations.CreateSpec(
             name=name, flavor_id=self.flavor.id, image_id=self.image.id, min_count=count, max_count=count
         )
-        return instances.create(self.cloud, caller or self.fresh(), spec)
+        return creations.create(self.cloud, caller or self.fresh(), spec)
 
     def create_one(self, name: str = "web") -> str:
         return self.create(name)[0].id

@@ -15,7 +15,7 @@ from werkzeug import serving
 
 from apiserver.app import create_app
 from apiserver.settings import ApiSettings
-from cloud import guests, instances
+from cloud import creations, guests
 from cloud.context import Cloud
 from cloud.settings import CloudSettings
 from lab import certificate
@@ -42,13 +42,13 @@ def main(folder: Path, secret: str) -> None:
 
 
 def _server(world: clouds.World, cloud: Cloud, name: str) -> str:
-    spec = instances.CreateSpec(
+    spec = creations.CreateSpec(
         name=name,
         flavor_id=world.flavor.id,
         image_id=world.image.id,
         guest=guests.GuestSpec(user_data=f"I am {name}".encode()),
     )
-    return instances.create(cloud, world.fresh(), spec)[0].id
+    return creations.create(cloud, world.fresh(), spec)[0].id
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from functools import partial
 
 import sqlalchemy as sa
 
-from cloud import instances, interfaces, ports, quotas, security_group_rules, security_groups
+from cloud import creations, interfaces, ports, quotas, security_group_rules, security_groups
 from cloud.ports import Interface, Interfaces, PortChange, PortSpec
 from cloud.security_group_rules import RuleSpec
 from cloud.security_groups import GroupSpec
@@ -114,11 +114,11 @@ def test_servers_ports_and_rules_that_change_together_do_not_wait_in_a_circle(po
 
 def _create(world: World, network: str, group: str, *, port_id: str | None = None) -> str:
     wanted = Interface(port_id=port_id) if port_id is not None else Interface(network_id=network)
-    spec = instances.CreateSpec(
+    spec = creations.CreateSpec(
         name="web",
         flavor_id=world.flavor.id,
         image_id=world.image.id,
         interfaces=Interfaces(automatic=False, wanted=(wanted,)),
         security_groups=(group,),
     )
-    return instances.create(world.cloud, world.fresh(), spec)[0].id
+    return creations.create(world.cloud, world.fresh(), spec)[0].id

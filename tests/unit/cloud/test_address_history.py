@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from cloud import floating_ips, instances, interfaces, ports, sweeper
+from cloud import creations, floating_ips, instances, interfaces, ports, sweeper
+from cloud.creations import CreateSpec
 from cloud.floating_ips import FloatingChange, FloatingSpec, Target
-from cloud.instances import CreateSpec
 from cloud.ports import Interface, Interfaces, PortSpec
 from db import address_history
 from db.address_history import Holding
@@ -56,7 +56,7 @@ def test_a_port_is_told_from_the_servers_that_have_it(world: World, network: str
     world.clock.tick(60)
     wanted = Interfaces(automatic=False, wanted=(Interface(port_id=made.port.id),))
     spec = CreateSpec(name="web", flavor_id=world.flavor.id, image_id=world.image.id, interfaces=wanted)
-    server = instances.create(world.cloud, world.fresh(), spec)[0].id
+    server = creations.create(world.cloud, world.fresh(), spec)[0].id
     world.clock.tick(60)
     world.delete(server)
     world.run_out(server)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from cloud import guest_metadata, guests, instances, keypairs
+from cloud import creations, guest_metadata, guests, keypairs
 from cloud.settings import CloudSettings
 from common import names
 from common.errors import NotFound, Unavailable
@@ -35,7 +35,7 @@ def server(world: World) -> str:
     """A server with a key, user data, and an interface of two addresses."""
     keypairs.add(world.cloud, world.fresh(), "mine", public_key=KEY)
     networks.add(world.cloud, "10.7.0.0/24", "fd00:7::/64", is_default=True)
-    spec = instances.CreateSpec(
+    spec = creations.CreateSpec(
         name="Web 1",
         flavor_id=world.flavor.id,
         image_id=world.image.id,
@@ -43,7 +43,7 @@ def server(world: World) -> str:
         metadata={"role": "front"},
         guest=guests.GuestSpec(password="pa55-word", user_data=USER_DATA, files=(guests.File("/etc/motd", b"h1dden"),)),
     )
-    return instances.create(world.cloud, world.fresh(), spec)[0].id
+    return creations.create(world.cloud, world.fresh(), spec)[0].id
 
 
 def body(world: World, server: str, path: str) -> bytes:

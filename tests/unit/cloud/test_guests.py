@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 import sqlalchemy as sa
 
-from cloud import guests, instances, keypairs, rebuilds
+from cloud import creations, guests, keypairs, rebuilds
 from cloud.settings import CloudSettings
 from common import names
 from common.errors import Gone, Invalid, QuotaExceeded, Unauthorized, Unavailable
@@ -33,7 +33,7 @@ def world(sessions: Sessions) -> World:
 
 
 def create(world: World, *, name: str = "web", guest: guests.GuestSpec | None = None, key: str | None = None) -> str:
-    spec = instances.CreateSpec(
+    spec = creations.CreateSpec(
         name=name,
         flavor_id=world.flavor.id,
         image_id=world.image.id,
@@ -41,7 +41,7 @@ def create(world: World, *, name: str = "web", guest: guests.GuestSpec | None = 
         metadata={"role": "front"},
         guest=guest or guests.GuestSpec(password="pa55-word"),
     )
-    return instances.create(world.cloud, world.fresh(), spec)[0].id
+    return creations.create(world.cloud, world.fresh(), spec)[0].id
 
 
 def sent(world: World) -> InstanceSpec:

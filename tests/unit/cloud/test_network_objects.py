@@ -6,8 +6,8 @@ import ipaddress
 
 import pytest
 
-from cloud import backends, instances, interfaces, network_objects, networks
-from cloud.instances import CreateSpec
+from cloud import backends, creations, interfaces, network_objects, networks
+from cloud.creations import CreateSpec
 from cloud.network_objects import View
 from cloud.ports import Interface, Interfaces
 from db.instances import State as InstanceState
@@ -210,7 +210,7 @@ def test_what_goes_wrong_with_networks_keeps_no_other_server_waiting(objects: Wo
     objects.create_one()
     objects.submit()
     spec = CreateSpec("web", objects.flavor.id, objects.image.id, interfaces=Interfaces(automatic=False))
-    instances.create(objects.cloud, objects.fresh(), spec)
+    creations.create(objects.cloud, objects.fresh(), spec)
 
     def broken(_name: str) -> dict[str, object]:
         raise KeyError("network")
@@ -358,7 +358,7 @@ def test_a_subnet_that_comes_later_leaves_the_object_and_gives_nics_without_an_a
     made_networks.add_subnet(objects.cloud, network, "198.51.100.0/28")
     wanted = Interface(network_id=network, ip=ipaddress.ip_address("198.51.100.5"))
     spec = CreateSpec("web", objects.flavor.id, objects.image.id, interfaces=Interfaces(False, (wanted,)))
-    instances.create(objects.cloud, objects.fresh(), spec)
+    creations.create(objects.cloud, objects.fresh(), spec)
     objects.submit()
     (nic,) = objects.rapi.created[1].nics
     assert (nic.network, nic.ip) == (name_of(network), None)

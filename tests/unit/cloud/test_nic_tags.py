@@ -7,9 +7,9 @@ import re
 
 import pytest
 
-from cloud import guest_network, instances, nic_tags, nics, segments
+from cloud import creations, guest_network, nic_tags, nics, segments
 from cloud import networks as cloud_networks
-from cloud.instances import CreateSpec
+from cloud.creations import CreateSpec
 from cloud.networks import NetworkSpec
 from cloud.ports import Interface, Interfaces
 from common import bindings
@@ -237,7 +237,7 @@ def test_a_network_whose_gateway_the_guest_is_not_told_is_no_way_out(world: Worl
 def in_networks(world: World, wanted: list[str]) -> str:
     interfaces = Interfaces(automatic=False, wanted=tuple(Interface(network_id=each) for each in wanted))
     spec = CreateSpec(name="web", flavor_id=world.flavor.id, image_id=world.image.id, interfaces=interfaces)
-    return instances.create(world.cloud, world.fresh(), spec)[0].id
+    return creations.create(world.cloud, world.fresh(), spec)[0].id
 
 
 def test_the_node_is_told_the_mac_prefix_of_a_network_that_is_known_by_it(world: World) -> None:

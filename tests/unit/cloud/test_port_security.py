@@ -6,8 +6,8 @@ import ipaddress
 
 import pytest
 
-from cloud import instances, networks, port_security, ports, segments, told
-from cloud.instances import CreateSpec
+from cloud import creations, networks, port_security, ports, segments, told
+from cloud.creations import CreateSpec
 from cloud.networks import NetworkChange, NetworkSpec
 from cloud.port_security import AllowedPair
 from cloud.ports import PortChange, PortSpec, PortView
@@ -49,7 +49,7 @@ def server(world: World, group: str | None = None) -> Port:
     """The port of a server that runs in the default network; in a group, if one is named."""
     named = None if group is None else (group,)
     spec = CreateSpec(name="web", flavor_id=world.flavor.id, image_id=world.image.id, security_groups=named)
-    made = instances.create(world.cloud, world.fresh(), spec)[0].id
+    made = creations.create(world.cloud, world.fresh(), spec)[0].id
     world.finish(made)
     return ports.page(world.cloud, world.fresh(), Filter(instance_ids=[made]), limit=2)[0].port
 

@@ -6,7 +6,7 @@ import ipaddress
 
 import pytest
 
-from cloud import address_history, addresses, guest_network, instances, nics, ports
+from cloud import address_history, addresses, creations, guest_network, nics, ports
 from cloud import networks as cloud_networks
 from cloud.fixed_ips import FixedIp
 from cloud.networks import NetworkSpec
@@ -20,7 +20,7 @@ from tests.support.clouds import World
 
 
 def create(world: World, interfaces: Interfaces | None = None, *, count: int = 1) -> list[str]:
-    spec = instances.CreateSpec(
+    spec = creations.CreateSpec(
         name="web",
         flavor_id=world.flavor.id,
         image_id=world.image.id,
@@ -28,7 +28,7 @@ def create(world: World, interfaces: Interfaces | None = None, *, count: int = 1
         max_count=count,
         interfaces=interfaces or Interfaces(),
     )
-    return [row.id for row in instances.create(world.cloud, world.fresh(), spec)]
+    return [row.id for row in creations.create(world.cloud, world.fresh(), spec)]
 
 
 def on(*interfaces: Interface) -> Interfaces:
@@ -178,13 +178,13 @@ def test_what_is_another_projects_is_not_there(world: World) -> None:
         ports.delete(world.cloud, stranger, port.id)
     assert ports.page(world.cloud, stranger, Filter(), limit=10) == []
     with pytest.raises(Invalid, match="there is no port"):
-        spec = instances.CreateSpec(
+        spec = creations.CreateSpec(
             name="thief",
             flavor_id=world.flavor.id,
             image_id=world.image.id,
             interfaces=on(Interface(port_id=port.id)),
         )
-        instances.create(world.cloud, stranger, spec)
+        creations.create(world.cloud, stranger, spec)
 
 
 def test_an_address_may_be_asked_for_by_subnet(world: World) -> None:

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from cloud import instances, quotas, reconciler, strangers
+from cloud import quotas, reconciler, strangers
 from cloud.looks import Sight
 from cloud.reconciler import Finding, Kind, Known
 from cloud.states import Action
@@ -15,6 +15,7 @@ from common import names
 from common.errors import Conflict, Invalid, NotFound
 from common.jobs import JobStatus
 from db.instances import State
+from db.quotas import Resource
 from db.users import Role
 from tests.support import ganeti
 from tests.support.clouds import START, World
@@ -293,7 +294,7 @@ def test_the_quota_audit_finds_and_repairs_drift(world: World) -> None:
     assert quotas.audit(world.cloud) == []
     with world.cloud.sessions.begin() as db:
         usages = quotas.quotas.lock_usages(db, world.project.id)  # type: ignore[attr-defined]
-        usages[instances.Resource.CORES].used = 9  # type: ignore[attr-defined]
+        usages[Resource.CORES].used = 9
     (drift,) = quotas.audit(world.cloud, repair=True)
     assert (drift.recorded, drift.actual) == (9, 2)
     assert quotas.audit(world.cloud) == []

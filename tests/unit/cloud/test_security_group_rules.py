@@ -8,7 +8,7 @@ from functools import partial
 
 import pytest
 
-from cloud import instances, interfaces, ports, security_group_rules, security_groups
+from cloud import creations, interfaces, ports, security_group_rules, security_groups
 from cloud.ports import Interface, Interfaces, PortChange, PortSpec
 from cloud.security_group_rules import RuleSpec
 from common.errors import Conflict, Forbidden, Invalid, NotFound
@@ -156,7 +156,7 @@ def test_rules_are_found_by_what_they_say(world: World) -> None:
 
 def create(world: World, *wanted: str, count: int = 1) -> list[Port]:
     """Create servers whose ports are in these groups; give their ports."""
-    spec = instances.CreateSpec(
+    spec = creations.CreateSpec(
         name="web",
         flavor_id=world.flavor.id,
         image_id=world.image.id,
@@ -164,7 +164,7 @@ def create(world: World, *wanted: str, count: int = 1) -> list[Port]:
         max_count=count,
         security_groups=wanted or None,
     )
-    made = instances.create(world.cloud, world.fresh(), spec)
+    made = creations.create(world.cloud, world.fresh(), spec)
     with world.cloud.sessions.read() as db:
         return [port for row in made for port in port_rows.of_instance(db, row.id)]
 
@@ -274,13 +274,13 @@ def test_members_that_come_and_go_touch_the_ports_that_name_their_group(world: W
 
     (kept,) = ports.create(world.cloud, world.fresh(), [PortSpec(network_id=network, groups=(web.id,))])
     assert due(world) == set()
-    spec = instances.CreateSpec(
+    spec = creations.CreateSpec(
         name="web",
         flavor_id=world.flavor.id,
         image_id=world.image.id,
         interfaces=Interfaces(automatic=False, wanted=(Interface(port_id=kept.port.id),)),
     )
-    (instance,) = instances.create(world.cloud, world.fresh(), spec)
+    (instance,) = creations.create(world.cloud, world.fresh(), spec)
     assert due(world) == {of_db.id}
     world.delete(instance.id)
     assert due(world) == {of_db.id}

@@ -6,9 +6,9 @@ import ipaddress
 
 import pytest
 
-from cloud import instances, interfaces, networks, ports, subnets, told
+from cloud import creations, interfaces, networks, ports, subnets, told
 from cloud.addresses import Ip
-from cloud.instances import CreateSpec
+from cloud.creations import CreateSpec
 from cloud.networks import NetworkChange
 from cloud.ports import Interface, Interfaces
 from cloud.states import Action
@@ -126,7 +126,7 @@ def test_a_network_that_becomes_external_is_the_way_out(world: World, network: s
     other = made_networks.add(world.cloud, "198.51.100.0/24", name="other")
     wanted = Interfaces(automatic=False, wanted=(Interface(network_id=network), Interface(network_id=other)))
     spec = CreateSpec(name="two", flavor_id=world.flavor.id, image_id=world.image.id, interfaces=wanted)
-    made = instances.create(world.cloud, world.fresh(), spec)[0].id
+    made = creations.create(world.cloud, world.fresh(), spec)[0].id
     world.finish(made)
     both = [view.port for view in ports.page(world.cloud, world.fresh(), Filter(instance_ids=[made]), limit=3)]
     assert ["gw4" in facts(world, made, port) for port in both] == [True, False]
@@ -245,7 +245,7 @@ def test_an_interface_of_another_network_is_the_way_out_when_the_first_has_none_
     other = made_networks.add(world.cloud, "198.51.100.0/24", name="other")
     wanted = Interfaces(automatic=False, wanted=(Interface(network_id=network), Interface(network_id=other)))
     spec = CreateSpec(name="two", flavor_id=world.flavor.id, image_id=world.image.id, interfaces=wanted)
-    with_both = instances.create(world.cloud, world.fresh(), spec)[0].id
+    with_both = creations.create(world.cloud, world.fresh(), spec)[0].id
     world.finish(with_both)
     first, second = (
         view.port for view in ports.page(world.cloud, world.fresh(), Filter(instance_ids=[with_both]), limit=3)

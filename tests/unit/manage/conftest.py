@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 from click.testing import CliRunner, Result
 
-from cloud import accounts, backends, flavors, instances, sweeper, vault
+from cloud import accounts, backends, creations, flavors, sweeper, vault
 from cloud.clients import Clients
 from cloud.context import Caller, Cloud
 from cloud.settings import CloudSettings
@@ -191,8 +191,8 @@ class Tenancy:
         )
 
     def create(self, name: str = "web", *, caller: Caller | None = None, image_id: str | None = None) -> Instance:
-        spec = instances.CreateSpec(name=name, flavor_id="1", image_id=image_id)
-        return instances.create(self.operator.cloud, caller or self.caller(), spec)[0]
+        spec = creations.CreateSpec(name=name, flavor_id="1", image_id=image_id)
+        return creations.create(self.operator.cloud, caller or self.caller(), spec)[0]
 
     def wait_for_jobs(self) -> None:
         client = self.clients.of(self.backend)

@@ -44,6 +44,7 @@ def test_the_list_has_pages(operator: Operator, made: list[str]) -> None:
 
 def test_an_address_that_nobody_had_is_said_to_be_nobodys(operator: Operator, made: list[str]) -> None:
     assert "nobody had 192.0.2.3, as far as" in operator.run("ip", "show", "192.0.2.3", code=1).err
+    assert "for 400 days" in operator.run("ip", "show", "192.0.2.3", code=1).err
     early = operator.run("ip", "show", "192.0.2.2", "--at", "2000-01-01", code=1)
     assert "nobody had 192.0.2.2 at 2000-01-01 00:00:00Z" in early.err
     assert early.out == ""

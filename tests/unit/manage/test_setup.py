@@ -43,6 +43,17 @@ def test_everything_is_made_once(setup: Setup) -> None:
     assert states(second) == dict.fromkeys(STEPS, "ok")
 
 
+def test_a_database_that_is_a_file_is_made_and_not_by_a_check(setup: Setup, tmp_path: Path) -> None:
+    file = tmp_path / "syros.db"
+    file.unlink()
+    assert states(setup("--check"))["schema"] == "trouble"
+    assert not file.exists()
+    assert states(setup())["schema"] == "made"
+    file.unlink()
+    assert states(setup("--check"))["schema"] == "trouble"
+    assert not file.exists()
+
+
 def test_secrets_are_root_s_alone_and_never_change(setup: Setup, tmp_path: Path) -> None:
     setup()
     folder = tmp_path / "secrets"

@@ -287,6 +287,7 @@ def test_an_old_schema_is_told_from_a_newer_one(check: Check) -> None:
 def test_without_a_schema_the_command_is_said(check: Check) -> None:
     for file in check.folder.glob("syros.db*"):
         file.unlink()
+    (check.folder / "syros.db").touch()
     assert check.found()["schema"]["detail"].startswith("none; this program's is ")
 
 
