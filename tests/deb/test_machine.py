@@ -8,11 +8,9 @@ import pytest
 
 from lab import process
 from lab.machine import Machine
-from tests.deb.conftest import ROOT, commands
+from tests.deb.conftest import ROOT, WITHOUT_RULES, commands
 
 DAEMONS = ("apiserver", "dispatcher", "eventd", "metadatad", "nfdhcpd", "seriald", "vncauthproxy")
-#: this kernel may be without nftables' `queue`, which the rules say; what loads them is not what is tried here
-WITHOUT_RULES = "[Service]\nExecStartPre=\n"
 
 
 @pytest.fixture(scope="module")
