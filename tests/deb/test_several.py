@@ -169,6 +169,7 @@ def test_every_block_of_the_documentation_is_run() -> None:
 def test_a_tenant_has_a_server_of_whose_start_events_and_hooks_have_told(site: Site) -> None:
     assert status(site) == "ACTIVE"
     assert in_ganeti(site) == ["running 512"]
+    assert "tap0" in site.node.run("nft", "list", "ruleset")
     applied = [
         line for line in journal(site.cloud, "dispatcher").splitlines() if "event.handled outcome=applied" in line
     ]
