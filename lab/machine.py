@@ -5,7 +5,7 @@ systemd-nspawn boots it in namespaces: its processes, users and network are its 
 
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from lab import debian, process
@@ -29,20 +29,50 @@ def unavailable() -> str | None:
 
 
 class Machine:
-    """A machine in `root`, which `make` fills; it has no network but loopback while it is up."""
+    """A machine in `root`, which `make` or `copy` fills.
 
-    def __init__(self, root: Path, log: Path) -> None:
+    `options` are systemd-nspawn's own, for what it needs of the host's.
+    """
+
+    def __init__(self, root: Path, log: Path, *, name: str = "cloud", options: Sequence[str] = ()) -> None:
         self.root = root
         self._log = log
+        self._name = name
+        self._options = options
         self._nspawn: process.Guarded | None = None
         self._leader = 0
 
-    def make(self) -> None:
-        """Install Debian: about a minute, and Debian's archive."""
-        debian.install(self.root, _BASE)
+    @property
+    def leader(self) -> int:
+        """The process id of its init, on the host."""
+        return self._leader
+
+    def make(self, *packages: str) -> None:
+        """Install Debian, with these packages too: about a minute, and Debian's archive."""
+        debian.install(self.root, (*_BASE, *packages))
+        self._christen()
+
+    def copy(self, other: "Machine") -> None:
+        """Be as another one that is not up."""
+        process.run(["cp", "-a", "--reflink=auto", str(other.root), str(self.root)], timeout=_INSTALL_TIMEOUT)
+        self._christen()
+
+    def _christen(self) -> None:
         (self.root / "etc/machine-id").write_text("")
-        (self.root / "etc/hostname").write_text("cloud\n")
-        (self.root / "etc/hosts").write_text("127.0.0.1 localhost cloud\n")
+        (self.root / "etc/hostname").write_text(f"{self._name}\n")
+        (self.root / "etc/hosts").write_text(f"127.0.0.1 localhost {self._name}\n")
+
+    def await_interface(self, interface: str, address: str) -> None:
+        """Have it go by an address such as 192.0.2.1/24, and not bring up its network before it has that interface.
+
+        It needs ifupdown.
+        """
+        text = f"auto {interface}\niface {interface} inet static\n    address {address}\n"
+        (self.root / "etc/network/interfaces.d" / interface).write_text(text)
+        folder = self.root / "etc/systemd/system/networking.service.d"
+        folder.mkdir(parents=True, exist_ok=True)
+        wait = f"until [ -e /sys/class/net/{interface} ]; do sleep 0.1; done"
+        (folder / f"{interface}.conf").write_text(f"[Service]\nExecStartPre=/bin/sh -c '{wait}'\n")
 
     def prepare(self, script: str, *, folder: str = "/") -> str:
         """Run a shell's commands in a folder of it, with this machine's network, before it is up; give what they say.
@@ -60,11 +90,17 @@ class Machine:
         finally:
             policy.unlink()
 
-    def boot(self) -> None:
-        """Have systemd bring it up; return when it says that it is."""
-        command = ["systemd-nspawn", "--register=no", "--keep-unit", "--private-network", "--hostname=cloud"]
-        self._nspawn = process.Guarded([*command, f"--directory={self.root}", "--boot"], log=self._log)
+    def boot(self, plug: Callable[[int], None] = lambda _: None) -> None:
+        """Have systemd bring it up; return when it says that it is.
+
+        `plug` is given its leader as soon as it has one, to give that process' network more than loopback; what of it
+        comes up has to wait for that (`await_interface`).
+        """
+        command = ["systemd-nspawn", "--register=no", "--keep-unit", "--private-network", f"--hostname={self._name}"]
+        command += [*self._options, f"--directory={self.root}", "--boot"]
+        self._nspawn = process.Guarded(command, log=self._log)
         process.wait_until(self._found_leader, what=f"systemd in {self.root}", timeout=_BOOT_TIMEOUT)
+        plug(self._leader)
         process.wait_until(self._is_up, what=f"{self.root} to be up; see {self._log}", timeout=_BOOT_TIMEOUT)
 
     def stop(self) -> None:
@@ -105,9 +141,18 @@ class Machine:
             raise process.LabError(f"systemd-nspawn has ended: {self._log.read_text()[-2000:]}")
         pid = self._nspawn.pid
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-        self._leader = int(children[0]) if children else 0
+        # its first child makes the machine's namespaces, and is not in them
+        inits = [int(child) for child in children if _command(child) == "systemd"]
+        self._leader = inits[0] if inits else 0
         return self._leader != 0
 
     def _is_up(self) -> bool:
         # "degraded" is up, too: what has failed is for the test to say
         return self.ask("systemctl", "is-system-running").stdout.strip() in ("running", "degraded")
+
+
+def _command(pid: str) -> str:
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except OSError:  # it has ended
+        return ""

@@ -3,7 +3,7 @@ that went, again and again, on its serial console. An interface that comes later
 
 Its user data are its orders, a line each: `reach ADDRESS`; `fetch ADDRESS PORT` by HTTP; `serve PORT`; `pose ADDRESS AS
 ADDRESS` to send in another's name; `ask PATH` of the metadata service, whose answer it says without white space; or
-`renew` its leases, each time.
+`renew` its leases, each time. The power button turns it off.
 """
 
 from pathlib import Path
@@ -12,7 +12,7 @@ from lab import initrd
 
 BEGIN, END = "SYROS-VIEW-BEGIN", "SYROS-VIEW-END"
 
-_MODULES = ("virtio_pci", "virtio_blk", "virtio_net", "isofs", "nls_utf8")
+_MODULES = ("virtio_pci", "virtio_blk", "virtio_net", "isofs", "nls_utf8", "button", "evdev")
 
 _LEASE = r"""#!/bin/sh
 [ "$1" = bound ] || [ "$1" = renew ] || exit 0
@@ -30,6 +30,11 @@ echo "lease-$interface $ip/$mask $router $hostname $dns" > "/lease.$interface"
 """
 
 _SCRIPT = r"""
+# where acpid of busybox looks for what the power button does
+mkdir -p /etc/acpi/PWRF
+printf '#!/bin/sh\npoweroff -f\n' > /etc/acpi/PWRF/00000080
+chmod 755 /etc/acpi/PWRF/00000080
+acpid -d -l /dev/null -p /acpid.pid >/dev/null 2>&1 &
 until mount -t iso9660 -o ro "$(findfs LABEL=cidata)" /seed 2>/dev/null; do sleep 1; done
 cat > /told <<'END'
 {lease}END

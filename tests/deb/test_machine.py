@@ -8,14 +8,12 @@ import pytest
 
 from lab import process
 from lab.machine import Machine
-from tests.deb.conftest import ROOT, commands
+from tests.deb.conftest import ROOT, WITHOUT_RULES, commands
 from tests.unit.rapi import certificates
 
 DAEMONS = ("apiserver", "dispatcher", "eventd", "metadatad", "nfdhcpd", "seriald", "vncauthproxy")
 #: what is this machine's own, whatever it has
 KERNELS = ("nftables", "nft queue", "nfnetlink_queue", "tun", "br_netfilter", "clock")
-#: this kernel may be without nftables' `queue`, which the rules say; what loads them is not what is tried here
-WITHOUT_RULES = "[Service]\nExecStartPre=\n"
 
 
 @pytest.fixture(scope="module")
