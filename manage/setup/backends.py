@@ -28,8 +28,8 @@ _SILENT = timedelta(seconds=60)
 
 _FIREWALL = "is the host up, and does a firewall let this one to the port?"
 _RENEWED = (
-    "if the cluster's certificate was renewed (`gnt-cluster renew-crypto`), the backend has to be told of the new one, "
-    "which is in /var/lib/ganeti/rapi.pem on its master; if not, somebody else answers there"
+    "if the cluster's certificate was renewed (`gnt-cluster renew-crypto`), `syros-manage backend set --ca-file` (or "
+    "--fingerprint) with the new one, of /var/lib/ganeti/rapi.pem on its master; if not, somebody else answers there"
 )
 _REMEDIES = {
     Fault.NAME: "mend DNS or /etc/hosts here, or `syros-manage backend move`",
@@ -39,10 +39,10 @@ _REMEDIES = {
     Fault.NOT_TLS: "is it RAPI's port (5080)? where RAPI has --no-ssl, `syros-manage backend move` to http://",
     Fault.AUTHORITY: _RENEWED,
     Fault.PINNED: _RENEWED,
-    Fault.HOST: "`syros-manage backend move` to the name in the certificate, or add it with --ca-file or --fingerprint",
+    Fault.HOST: "`syros-manage backend set --rapi-url` with the name in the certificate, or --fingerprint to pin it",
     Fault.EXPIRED: "renew it: `gnt-cluster renew-crypto --new-rapi-certificate`, or with --rapi-certificate",
     Fault.NOT_YET: "which of the two clocks is wrong, here or on the master?",
-    Fault.LOGIN: "mend the line of the user in /var/lib/ganeti/rapi/users on the master",
+    Fault.LOGIN: "mend the user's line in /var/lib/ganeti/rapi/users on the master, or `syros-manage backend set` here",
     Fault.READ_ONLY: "`USER PASSWORD write` in /var/lib/ganeti/rapi/users on the master",
     Fault.NOT_RAPI: "is it RAPI's port (5080), and of Ganeti's master?",
 }
