@@ -5,6 +5,9 @@ BIN    := $(VENV)/bin
 TEMPEST := .venv-tempest
 ANSIBLE := .venv-ansible
 T      ?= tests
+# processes of tests: one waits for Ganeti and guests most of the time, and another does the rest meanwhile
+JOBS   ?= 2
+AT_ONCE = -n $(JOBS) --dist loadgroup --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help run lab test check unit bench fuzz tempest deb novnc clean-var clean system-packages format docs
@@ -18,18 +21,21 @@ venv-pip = $$($(1)/bin/python -m pip --version >/dev/null 2>&1 && echo $(1)/bin/
 install  = $(call venv-pip,$(1)) install --quiet --disable-pip-version-check --use-pep517
 INSTALL  = $(call install,$(VENV))
 
+# Two pips in one virtualenv at a time may fail: who comes second waits, and then looks whether all is done.
+locked = exec 9<pyproject.toml && flock 9
+
 $(BIN)/python $(TEMPEST)/bin/python $(ANSIBLE)/bin/python:
-	@$(PYTHON) -m venv $(@:/bin/python=) >/dev/null 2>&1 || $(PYTHON) -m venv --without-pip $(@:/bin/python=)
+	@$(locked) && { test -e $@ || $(PYTHON) -m venv $(@:/bin/python=) >/dev/null 2>&1 \
+		|| $(PYTHON) -m venv --without-pip $(@:/bin/python=); }
 
 $(VENV)/.run: pyproject.toml | $(BIN)/python
-	@echo "installing Syros into $(VENV) ..."
-	@$(INSTALL) -e .
-	@touch $@
+	@$(locked) && if ! test $@ -nt $<; then \
+		echo "installing Syros into $(VENV) ..." && $(INSTALL) -e . && touch $@; fi
 
 $(VENV)/.dev: pyproject.toml | $(BIN)/python
-	@echo "installing Syros and its development tools into $(VENV) ..."
-	@$(INSTALL) -e '.[dev]'
-	@touch $(VENV)/.run $@
+	@$(locked) && if ! test $@ -nt $<; then \
+		echo "installing Syros and its development tools into $(VENV) ..." && $(INSTALL) -e '.[dev]' \
+		&& touch $(VENV)/.run $@; fi
 
 run: $(VENV)/.run ## the whole cloud in one process, with a simulated Ganeti
 	@exec $(BIN)/python -m sandbox
@@ -43,14 +49,14 @@ system-packages:
 # One collection of the hundred that the package `ansible` has; it wants an older SDK than the other clients.
 $(ANSIBLE)/.ansible: tests/e2e/clients/ansible.txt | $(VENV)/.dev $(ANSIBLE)/bin/python
 	@echo "installing Ansible and its collection openstack.cloud into $(ANSIBLE) ..."
-	@$(call install,$(ANSIBLE)) -r $<
+	@$(locked) && $(call install,$(ANSIBLE)) -r $<
 	@$(call venv-pip,$(ANSIBLE)) download --quiet --no-deps --dest $(ANSIBLE)/packages ansible
 	@$(BIN)/python -m tests.e2e.clients.collection openstack $(ANSIBLE)/packages $(ANSIBLE)
 	@rm -r $(ANSIBLE)/packages
 	@touch $@
 
 test: $(VENV)/.dev $(ANSIBLE)/.ansible system-packages ## every suite; T=path narrows
-	@$(BIN)/python -m pytest $(T)
+	@$(BIN)/python -m pytest --durations=25 --durations-min=10 $(if $(filter tests,$(T)),$(AT_ONCE)) $(T)
 
 unit: $(VENV)/.dev ## the unit tests alone
 	@$(BIN)/python -m pytest -q -n auto tests/unit
@@ -75,7 +81,7 @@ fuzz: $(VENV)/.dev ## a million bent packets for nfdhcpd's parsers, and bent byt
 # its dependencies never meet ours
 $(TEMPEST)/.tempest: | $(TEMPEST)/bin/python
 	@echo "installing tempest into $(TEMPEST) ..."
-	@$(call install,$(TEMPEST)) tempest==47.0.0
+	@$(locked) && $(call install,$(TEMPEST)) tempest==47.0.0
 	@touch $@
 
 tempest: $(VENV)/.dev $(TEMPEST)/.tempest ## OpenStack's test suite against a sandbox; writes docs/compatibility.md

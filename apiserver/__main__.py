@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import ssl
 import tempfile
 from pathlib import Path
 
@@ -17,8 +18,7 @@ from prometheus_client import multiprocess, values
 
 from apiserver import service
 from apiserver.settings import ApiSettings
-from common import config
-from common import log as logs
+from common import command, config
 
 log = logging.getLogger(__name__)
 
@@ -27,18 +27,12 @@ _METRICS = "PROMETHEUS_MULTIPROC_DIR"
 
 @click.command()
 @click.version_option(package_name="syros", prog_name="syros-apiserver")
-@click.option(
-    "--config", "path", type=click.Path(path_type=Path), help="Configuration file; /etc/syros/syros.toml if it exists."
-)
+@command.config_option
 def main(path: Path | None) -> None:
     """Serve the REST APIs."""
-    try:
-        conf = config.Config.read(path, os.environ)
-        settings = conf.section("log", config.Log)
-        logs.set_up(level=settings.level, form=settings.format)
-        service.build(conf)  # what can't be meant is said now, once, and not by each worker
-    except (config.ConfigError, ValueError) as err:
-        raise click.ClickException(str(err)) from err
+    conf = command.read(path)
+    with command.meant():
+        _check(conf)  # what can't be meant is said now, once, and not by each worker
     Gunicorn(path, conf, metrics_folder=_share_metrics()).run()
 
 
@@ -56,7 +50,7 @@ class Gunicorn(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         """Read the configuration again; what can't be meant is said, and what there was goes on."""
         try:
             conf = config.Config.read(self._path, os.environ)
-            service.build(conf)
+            _check(conf)
         except (config.ConfigError, ValueError):
             log.exception("configuration.refused")
             return
@@ -80,6 +74,8 @@ class Gunicorn(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             "post_worker_init": self._start,
             "worker_exit": self._stop,
             "child_exit": _forget_metrics,
+            "certfile": settings.cert or None,
+            "keyfile": settings.key or None,
             "on_exit": self._clean,
         }
         for name, value in options.items():
@@ -103,6 +99,20 @@ class Gunicorn(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         _empty(self._metrics_folder)
         with contextlib.suppress(OSError):  # something of somebody else's is in it
             self._metrics_folder.rmdir()
+
+
+def _check(conf: config.Config) -> None:
+    """Raise ConfigError for what can't be meant, certificates that can't be served included."""
+    settings = conf.section("api", ApiSettings)
+    service.build(conf)
+    if not settings.cert:
+        return
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(settings.cert, settings.key)
+    except ssl.SSLError as err:
+        raise config.ConfigError(f"[api] cert and key: {err.reason or err}") from err
+    except OSError as err:
+        raise config.ConfigError(f"[api] cert and key: {err.strerror}; {settings.cert}, {settings.key}") from err
 
 
 def _share_metrics() -> Path:

@@ -36,6 +36,7 @@ def create_app(
     settings: ApiSettings,
     *,
     bus_ready: Callable[[], bool],
+    schema_behind: Callable[[], str | None] = lambda: None,
     foreign_identity: ForeignIdentity | None = None,
     console_origins: Callable[[], Sequence[str]] = tuple,
 ) -> flask.Flask:
@@ -46,6 +47,7 @@ def create_app(
         urls=Urls(settings.public_url),
         metrics=Metrics(),
         bus_ready=bus_ready,
+        schema_behind=schema_behind,
         foreign_identity=foreign_identity,
         console_origins=console_origins,
     )

@@ -43,7 +43,7 @@ def install(app: flask.Flask, front: Front) -> None:
     """Have every request of the app pass through here."""
 
     def begin() -> None:
-        _begin()
+        _begin(front)
 
     def finish(response: flask.Response) -> flask.Response:
         return _finish(front, response)
@@ -90,10 +90,12 @@ def read_body() -> validation.Body:
     return validation.parse(request.get_data())
 
 
-def _begin() -> None:
+def _begin(front: Front) -> None:
     current = state()
     current.binding.enter_context(logs.bind(current.request_id))
     request = flask.request
+    if request.path not in _PROBES and front.schema_behind() is not None:
+        raise errors.SchemaBehind
     if "\x00" in request.path:
         raise NotFound("there is nothing at this path")
     for key, values in request.args.lists():

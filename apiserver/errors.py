@@ -63,6 +63,10 @@ _HTTP_TEXTS: dict[int, str] = {
 }
 
 
+class SchemaBehind(Exception):
+    """The database waits for its upgrade to what this program needs; nothing is read or written meanwhile."""
+
+
 class Service(StrEnum):
     """Whose conventions a path follows."""
 
@@ -79,7 +83,7 @@ class Fault:
     status: int
     message: str
     headers: Mapping[str, str] = field(default_factory=dict)
-    #: the database was away: writing about this request to it is no use
+    #: the database was away, or of no use yet: writing about this request to it is no use
     outage: bool = False
 
 
@@ -89,6 +93,8 @@ def fault_of(error: Exception, path: str) -> Fault:
         return _domain_fault(error, path)
     if isinstance(error, exceptions.HTTPException):
         return _http_fault(error)
+    if isinstance(error, SchemaBehind):
+        return Fault(503, "the cloud is being upgraded; try again soon", {"Retry-After": str(RETRY_AFTER)}, outage=True)
     if sessions.is_outage(error):
         message = "the database does not answer now; try again soon"
         return Fault(503, message, {"Retry-After": str(RETRY_AFTER)}, outage=True)

@@ -32,6 +32,8 @@ class Front:
     metrics: Metrics
     #: tells whether the message broker answers
     bus_ready: Callable[[], bool]
+    #: tells why the schema is too old to serve on; None if it is not
+    schema_behind: Callable[[], str | None] = lambda: None
     #: None: identity is served here
     foreign_identity: ForeignIdentity | None = None
     #: the origins of the console proxies' WebSockets (wss://host:port), which the console page may connect to

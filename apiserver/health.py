@@ -25,11 +25,17 @@ class Ready(Resource):
     public = True
 
     def get(self) -> flask.Response:
-        """Tell whether the database and the message broker answer."""
-        found = {"database": self.cloud.sessions.ready(), "bus": self.front.bus_ready()}
-        ready = all(found.values())
-        checks = {name: "ok" if good else "unreachable" for name, good in found.items()}
-        return answers.json({"status": "ready" if ready else "not ready", **checks}, 200 if ready else 503)
+        """Tell whether the database and the message broker answer, and whether the schema is new enough."""
+        database, bus = self.cloud.sessions.ready(), self.front.bus_ready()
+        behind = self.front.schema_behind() if database else None
+        ready = database and bus and behind is None
+        document = {
+            "status": "ready" if ready else "not ready",
+            "database": _word(database),
+            "bus": _word(bus),
+            "schema": behind or ("ok" if database else "unknown"),
+        }
+        return answers.json(document, 200 if ready else 503)
 
 
 class Metrics(Resource):
@@ -40,6 +46,10 @@ class Metrics(Resource):
     def get(self) -> flask.Response:
         """Give the counters in Prometheus' text form."""
         return flask.Response(self.front.metrics.render(), content_type=metrics.CONTENT_TYPE)
+
+
+def _word(answers_us: bool) -> str:
+    return "ok" if answers_us else "unreachable"
 
 
 SERVICE = Service(

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import flask
 from werkzeug import serving
-from werkzeug.wsgi import ClosingIterator
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -56,8 +55,9 @@ def _closing(app: WSGIApplication) -> WSGIApplication:
         try:
             yield from answer
         finally:
-            if isinstance(answer, ClosingIterator):
-                answer.close()
+            # PEP 3333: whatever has such a method is closed
+            if close := getattr(answer, "close", None):
+                close()
 
     return closing
 

@@ -23,6 +23,7 @@ from cloud.submitter import Submitter
 from cloud.vault import Vault
 from common import config
 from common.bus import rabbit
+from db.gate import Gate, Gated
 from db.sessions import Sessions
 
 
@@ -62,24 +63,35 @@ def build(conf: config.Config) -> Service:
         cloud = dataclasses.replace(cloud, wake=submitter.wake)
     if importer is not None:
         cloud = dataclasses.replace(cloud, wake_importer=importer.wake)
+    gate = Gate(sessions.engine)
     foreign = _foreign_identity(cloud, settings, conf.section("keystone", KeystoneSettings))
     app = create_app(
-        cloud, settings, bus_ready=bus.ready, foreign_identity=foreign, console_origins=lambda: consoles.origins
+        cloud,
+        settings,
+        bus_ready=bus.ready,
+        schema_behind=gate.reason,
+        foreign_identity=foreign,
+        console_origins=lambda: consoles.origins,
     )
     workers = [worker for worker in (submitter, importer) if worker is not None]
 
-    def start() -> None:
+    def start_workers() -> None:
         for worker in workers:
             worker.start()
 
-    def stop() -> None:
+    def stop_workers() -> None:
         for worker in workers:
             worker.stop()
+
+    gated = Gated(gate, start=start_workers, stop=stop_workers)
+
+    def stop() -> None:
+        gated.stop()
         if clients is not None:
             clients.close()
         sessions.close()
 
-    return Service(app, start=start, stop=stop)
+    return Service(app, start=gated.start, stop=stop)
 
 
 def _foreign_identity(cloud: Cloud, settings: ApiSettings, keystone: KeystoneSettings) -> ForeignIdentity | None:

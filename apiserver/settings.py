@@ -13,6 +13,10 @@ class ApiSettings:
 
     host: str = config.setting("127.0.0.1", "address to listen on")
     port: int = config.setting(8774, "port to listen on")
+    cert: str = config.setting(
+        "", "file of the certificate that clients are shown, with its chain; empty: TLS is a proxy's in front of it"
+    )
+    key: str = config.setting("", "file of the certificate's private key, which the API server's user can read")
     public_url: str = config.setting(
         "", "URL that clients reach the API by, without a slash at its end; empty: the host that each request names"
     )
@@ -33,3 +37,7 @@ class ApiSettings:
     )
     request_timeout: int = config.setting(60, "seconds after which a process that no longer answers is replaced")
     stop_patience: int = config.setting(20, "seconds that requests under way get to end when the server stops")
+
+    def __post_init__(self) -> None:
+        if bool(self.cert) != bool(self.key):
+            raise config.ConfigError("[api] cert and key: both are needed, or neither")

@@ -24,6 +24,12 @@ from rapi.errors import RapiError
 log = logging.getLogger(__name__)
 
 _PATH_LENGTH = 255
+#: characters that the table keeps of each
+_LONGEST = {"name": 64, "rapi_user": 64, "disk_template": 16, "hypervisor": 16, "os": 64}
+#: what a change sets as it is said
+_PLAIN = (
+    "rapi_user", "rapi_password", "prefix", "disk_template", "hypervisor", "os", "max_jobs", "network_objects",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -47,6 +53,37 @@ class BackendSpec:
 
 
 @dataclass(frozen=True)
+class Trust:
+    """How a cluster's RAPI is known: by a CA in PEM, by a certificate's SHA-256, or by the system's CAs."""
+
+    ca: str | None = None
+    fingerprint: str | None = None
+
+
+@dataclass(frozen=True)
+class BackendChange:
+    """What is changed of a backend; None leaves a thing as it is."""
+
+    rapi_urls: tuple[str, ...] | None = None
+    rapi_user: str | None = None
+    #: sealed by the installation's Vault
+    rapi_password: str | None = field(default=None, repr=False)
+    trust: Trust | None = None
+    prefix: str | None = None
+    disk_template: str | None = None
+    hypervisor: str | None = None
+    #: empty for none
+    os: str | None = None
+    #: those to set, and those to have no longer
+    hvparams: Mapping[str, str] = field(default_factory=dict)
+    without_hvparams: tuple[str, ...] = ()
+    max_jobs: int | None = None
+    #: empty for none
+    rescue_image: str | None = None
+    network_objects: bool | None = None
+
+
+@dataclass(frozen=True)
 class Figures:
     """What a look at a cluster found; memory and disk in MiB."""
 
@@ -64,42 +101,27 @@ class Figures:
 
 def add(cloud: Cloud, vault: Vault, spec: BackendSpec) -> Backend:
     """Add a backend; it takes instances after its first refresh. Raises Invalid or Conflict."""
-    if not names.is_prefix(spec.prefix):
-        raise Invalid(f"prefix: {spec.prefix!r} is not up to 16 lower-case letters, digits and hyphens")
-    if spec.max_jobs < 1:
-        raise Invalid(f"max_jobs: {spec.max_jobs} is less than 1")
-    if spec.rescue_image is not None:
-        _check_rescue_image(spec.hypervisor, spec.rescue_image)
-    try:
-        Endpoint(
-            urls=spec.rapi_urls,
-            user=spec.rapi_user,
-            password="",
-            ca_pem=spec.rapi_ca,
-            fingerprint=spec.rapi_fingerprint,
-        )
-    except ValueError as err:
-        raise Invalid(f"rapi: {err}") from err
+    backend = Backend(
+        name=spec.name,
+        rapi_urls=list(spec.rapi_urls),
+        rapi_user=spec.rapi_user,
+        rapi_password=vault.seal(spec.rapi_password),
+        rapi_ca=spec.rapi_ca,
+        rapi_fingerprint=spec.rapi_fingerprint,
+        prefix=spec.prefix,
+        disk_template=spec.disk_template,
+        hypervisor=spec.hypervisor,
+        os=spec.os,
+        hvparams=dict(spec.hvparams),
+        max_jobs=spec.max_jobs,
+        rescue_image=spec.rescue_image,
+        network_objects=spec.network_objects,
+        created_at=cloud.clock(),
+    )
+    _check(backend)
     with cloud.sessions.begin() as db:
         if backends.by_name(db, spec.name) is not None:
             raise Conflict(f"there is a backend {spec.name} already")
-        backend = Backend(
-            name=spec.name,
-            rapi_urls=list(spec.rapi_urls),
-            rapi_user=spec.rapi_user,
-            rapi_password=vault.seal(spec.rapi_password),
-            rapi_ca=spec.rapi_ca,
-            rapi_fingerprint=spec.rapi_fingerprint,
-            prefix=spec.prefix,
-            disk_template=spec.disk_template,
-            hypervisor=spec.hypervisor,
-            os=spec.os,
-            hvparams=dict(spec.hvparams),
-            max_jobs=spec.max_jobs,
-            rescue_image=spec.rescue_image,
-            network_objects=spec.network_objects,
-            created_at=cloud.clock(),
-        )
         db.add(backend)
     return backend
 
@@ -137,42 +159,32 @@ def set_flags(cloud: Cloud, name: str, *, drained: bool | None = None, offline: 
     return backend
 
 
-def set_rescue_image(cloud: Cloud, name: str, image: str | None) -> Backend:
-    """Set what a backend's servers are rescued with, or that none is; raises NotFound or Invalid.
+def change(cloud: Cloud, name: str, wanted: BackendChange) -> Backend:
+    """Change what is kept of a backend, all or nothing; raises NotFound, Invalid, or Conflict for its prefix.
 
-    A server that is rescued already keeps the image it has.
+    What servers are made with counts for those that are made, or rescued, from then on.
     """
     with cloud.sessions.begin() as db:
         backend = backends.by_name(db, name)
         if backend is None:
             raise NotFound(f"there is no backend {name}")
-        if image is not None:
-            _check_rescue_image(backend.hypervisor, image)
-        backend.rescue_image = image
-    return backend
-
-
-def set_network_objects(cloud: Cloud, name: str, *, wanted: bool) -> Backend:
-    """Say whether Ganeti is to have objects of networks, and NICs made from now on to name them; raises NotFound."""
-    with cloud.sessions.begin() as db:
-        backend = backends.by_name(db, name)
-        if backend is None:
-            raise NotFound(f"there is no backend {name}")
-        backend.network_objects = wanted
-    return backend
-
-
-def move(cloud: Cloud, name: str, rapi_urls: Sequence[str]) -> Backend:
-    """Change where a backend's RAPI is; raises NotFound or Invalid."""
-    try:
-        Endpoint(urls=tuple(rapi_urls), user="", password="")
-    except ValueError as err:
-        raise Invalid(f"rapi: {err}") from err
-    with cloud.sessions.begin() as db:
-        backend = backends.by_name(db, name)
-        if backend is None:
-            raise NotFound(f"there is no backend {name}")
-        backend.rapi_urls = list(rapi_urls)
+        if wanted.prefix not in (None, backend.prefix) and instances.any_of_backend(db, backend.id):
+            raise Conflict(
+                f"prefix: backend {name} has instances, or had some, whose names begin with {backend.prefix}"
+            )
+        for key in _PLAIN:
+            value = getattr(wanted, key)
+            if value is not None:
+                setattr(backend, key, value)
+        if wanted.rapi_urls is not None:
+            backend.rapi_urls = list(wanted.rapi_urls)
+        if wanted.trust is not None:
+            backend.rapi_ca, backend.rapi_fingerprint = wanted.trust.ca, wanted.trust.fingerprint
+        kept = {key: value for key, value in backend.hvparams.items() if key not in wanted.without_hvparams}
+        backend.hvparams = {**kept, **wanted.hvparams}
+        if wanted.rescue_image is not None:
+            backend.rescue_image = wanted.rescue_image or None
+        _check(backend)
     return backend
 
 
@@ -222,6 +234,30 @@ def refresh(cloud: Cloud, clients: Clients, backend: Backend) -> Backend:
             nodes.keep(db, row.id, documents)
             row.refreshed_at = cloud.clock()
     return row
+
+
+def _check(backend: Backend) -> None:
+    """Raise Invalid for what a backend can't be."""
+    if not names.is_prefix(backend.prefix):
+        raise Invalid(f"prefix: {backend.prefix!r} is not up to 16 lower-case letters, digits and hyphens")
+    if backend.max_jobs < 1:
+        raise Invalid(f"max_jobs: {backend.max_jobs} is less than 1")
+    for key, longest in _LONGEST.items():
+        value = getattr(backend, key)
+        if len(value) > longest or not (value.isascii() and value.isprintable()):
+            raise Invalid(f"{key}: {longest} printable ASCII characters at most are expected")
+    if backend.rescue_image is not None:
+        _check_rescue_image(backend.hypervisor, backend.rescue_image)
+    try:
+        Endpoint(
+            urls=tuple(backend.rapi_urls),
+            user=backend.rapi_user,
+            password="",
+            ca_pem=backend.rapi_ca,
+            fingerprint=backend.rapi_fingerprint,
+        )
+    except ValueError as err:
+        raise Invalid(f"rapi: {err}") from err
 
 
 def _check_rescue_image(hypervisor: str, image: str) -> None:

@@ -23,8 +23,9 @@ class Clients:
         self._lock = threading.Lock()
         self._clients: dict[int, tuple[Endpoint, Client]] = {}
 
-    def of(self, backend: Backend) -> Client:
-        endpoint = Endpoint(
+    def endpoint(self, backend: Backend) -> Endpoint:
+        """Give where a backend is, and how to know it; raises ConfigError where our key does not open its password."""
+        return Endpoint(
             urls=tuple(backend.rapi_urls),
             user=backend.rapi_user,
             password=self._vault.open(backend.rapi_password),
@@ -33,6 +34,9 @@ class Clients:
             timeout=self._settings.rapi_timeout,
             max_connections=self._settings.rapi_connections,
         )
+
+    def of(self, backend: Backend) -> Client:
+        endpoint = self.endpoint(backend)
         with self._lock:
             known = self._clients.get(backend.id)
             if known is not None and known[0] == endpoint:

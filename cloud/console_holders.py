@@ -36,11 +36,14 @@ _WATCHABLE = (
 
 
 def check_running(instance: Instance) -> None:
-    """Raise Conflict for a server that has no console now, Busy for one whose console is about to end."""
+    """Raise Conflict for a server that has no console now, Busy for one whose console is about to end.
+
+    Both say its name, as all of a console's refusals do: who is told may see it, and knows it by that.
+    """
     if instance.state is not State.ACTIVE:
-        raise Conflict(f"server {instance.id} is {instance.state}: only one that runs has a console")
+        raise Conflict(f"server {instance.name} is {instance.state}: only one that runs has a console")
     if instance.task not in _WATCHABLE:
-        raise Busy(f"server {instance.id} is {instance.task}; its console has to wait until that is done")
+        raise Busy(f"server {instance.name} is {instance.task}; its console has to wait until that is done")
 
 
 def shown(db: Session, text: str, now: datetime) -> ConsoleToken | ConsoleLink:

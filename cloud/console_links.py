@@ -57,8 +57,8 @@ def revoke(cloud: Cloud, caller: Caller, instance_id: str, link_id: str) -> None
     """End a link to a server's screen; one that has ended stays as it is. Raises NotFound."""
     policy.require(caller, Operation.CONSOLE_LINK_WRITE)
     with cloud.sessions.begin() as db:
-        instances.visible(instance_rows.get(db, instance_id), caller, instance_id)
-        _revoke(db, cloud, instance_id, link_id)
+        instance = instances.visible(instance_rows.get(db, instance_id), caller, instance_id)
+        _revoke(db, cloud, instance, link_id)
 
 
 def create_by_token(cloud: Cloud, text: str, *, seconds: int) -> Made:
@@ -75,8 +75,7 @@ def revoke_by_token(cloud: Cloud, text: str, link_id: str) -> None:
     """End a link to the screen that a token brings back to; raises Forbidden, or NotFound."""
     with cloud.sessions.begin() as db:
         holder = _resuming(db, cloud, text)
-        console_holders.check(db, holder)
-        _revoke(db, cloud, holder.instance_id, link_id)
+        _revoke(db, cloud, console_holders.check(db, holder), link_id)
 
 
 def _resuming(db: Session, cloud: Cloud, text: str) -> ConsoleToken:
@@ -92,7 +91,7 @@ def _insert(db: Session, cloud: Cloud, instance: Instance, *, user_id: str, proj
         raise Invalid(f"seconds: at most {at.settings.link_seconds:.0f} are allowed")
     now = cloud.clock()
     if rows.count_living_links(db, instance.id, now) >= at.settings.links:
-        raise Conflict(f"server {instance.id} has {at.settings.links} console links already; revoke one first")
+        raise Conflict(f"server {instance.name} has {at.settings.links} console links already; revoke one first")
     text = console_holders.new_text()
     link = ConsoleLink(
         id=names.new_id(),
@@ -109,8 +108,8 @@ def _insert(db: Session, cloud: Cloud, instance: Instance, *, user_id: str, proj
     return Made(link, text)
 
 
-def _revoke(db: Session, cloud: Cloud, instance_id: str, link_id: str) -> None:
+def _revoke(db: Session, cloud: Cloud, instance: Instance, link_id: str) -> None:
     link = rows.link(db, link_id)
-    if link is None or link.instance_id != instance_id:
-        raise NotFound(f"server {instance_id} has no console link {link_id}")
+    if link is None or link.instance_id != instance.id:
+        raise NotFound(f"server {instance.name} has no console link {link_id}")
     link.revoked_at = link.revoked_at or cloud.clock()

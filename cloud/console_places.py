@@ -70,9 +70,9 @@ class GanetiPlaces:
         hvparams, port = told.get("hvparams"), told.get("network_port")
         bind = hvparams.get("vnc_bind_address") if isinstance(hvparams, dict) else None
         if not isinstance(port, int) or not isinstance(bind, str) or not bind:
-            raise Conflict(f"server {guest.instance_id} has no screen: its hypervisor shows none by VNC")
+            raise Conflict(f"server {guest.name} has no screen: its hypervisor shows none by VNC")
         return Screen(
-            host=_reached(bind, node, guest.instance_id),
+            host=_reached(bind, node, guest),
             port=port,
             tls=isinstance(hvparams, dict) and bool(hvparams.get("vnc_tls")),
             node=node.name,
@@ -90,14 +90,14 @@ class GanetiPlaces:
             told = self._clients.of(backend).get_instance(guest.ganeti_name)
         except RapiRefused as err:
             if err.status == _NOT_FOUND:
-                raise Conflict(f"server {guest.instance_id} is not in its cluster now: it has no console") from err
+                raise Conflict(f"server {guest.name} is not in its cluster now: it has no console") from err
             log.warning("console.place_refused", extra={"backend": backend.name, "reason": str(err)})
             raise Unavailable("the cluster of this server does not tell where its console is") from err
         except RapiError as err:
             log.warning("console.place_unknown", extra={"backend": backend.name, "reason": str(err)})
             raise Unavailable("the cluster of this server does not answer now; try again soon") from err
         if not isinstance(told, dict) or not told.get("oper_state"):
-            raise Conflict(f"server {guest.instance_id} does not run now: it has no console")
+            raise Conflict(f"server {guest.name} does not run now: it has no console")
         return told
 
     def _node(self, guest: Guest, told: dict[str, Any]) -> Node:
@@ -108,24 +108,22 @@ class GanetiPlaces:
             return Node(name, nodes.address(db, guest.backend_id, name) or name)
 
 
-def _reached(bind: str, node: Node, instance_id: str) -> str:
+def _reached(bind: str, node: Node, guest: Guest) -> str:
     """Give the host to connect to for what is bound to an address, or an interface's name, of a node."""
     if bind in ("lo", "localhost"):
-        raise Conflict(_no_way(instance_id, bind))
+        raise Conflict(_no_way(guest, bind))
     if bind.startswith("/"):
-        raise Conflict(
-            f"server {instance_id}: its screen is at a socket on its node, and can't be reached from outside"
-        )
+        raise Conflict(f"server {guest.name}: its screen is at a socket on its node, and can't be reached from outside")
     try:
         address = ipaddress.ip_address(bind)
     except ValueError:
         return node.host
     if address.is_loopback:
-        raise Conflict(_no_way(instance_id, bind))
+        raise Conflict(_no_way(guest, bind))
     return node.host if address.is_unspecified else bind
 
 
-def _no_way(instance_id: str, bind: str) -> str:
+def _no_way(guest: Guest, bind: str) -> str:
     return (
-        f"server {instance_id}: its screen can't be reached from outside its node; Ganeti's vnc_bind_address is {bind}"
+        f"server {guest.name}: its screen can't be reached from outside its node; Ganeti's vnc_bind_address is {bind}"
     )

@@ -10,7 +10,7 @@ import ipaddress
 from collections.abc import Sequence
 from typing import Any  # JSON
 
-from cloud import ways_out
+from cloud import next_hops, ways_out
 from db.networks import Ipv6Mode, Subnet
 from db.ports import Place
 
@@ -30,7 +30,8 @@ def config(places: Sequence[Place]) -> dict[str, Any] | None:
             continue
         prefix = ipaddress.ip_network(place.subnet.cidr).prefixlen
         port.setdefault("addresses", []).append(f"{place.address.ip}/{prefix}")
-        port.setdefault("routes", []).extend(_routes(place.subnet, leads_out=(place.port.id, place.subnet.id) in ways))
+        routes = _routes(place.subnet, leads_out=(place.port.id, place.subnet.id) in ways)
+        port.setdefault("routes", []).extend(_on_link(route, place.subnet) for route in routes)
         if place.subnet.nameservers:
             named = port.setdefault("nameservers", {"addresses": []})
             named["addresses"] += place.subnet.nameservers
@@ -77,6 +78,12 @@ def data(places: Sequence[Place]) -> dict[str, Any]:
 def _masked(route: dict[str, str]) -> dict[str, str]:
     to = ipaddress.ip_network(route["to"])
     return {"network": str(to.network_address), "netmask": str(to.netmask), "gateway": route["via"]}
+
+
+def _on_link(route: dict[str, str], subnet: Subnet) -> dict[str, Any]:
+    """Say of a router outside of the guest's prefix that it is on its link; network_data.json has no word for it."""
+    outside = next_hops.is_outside(ipaddress.ip_address(route["via"]), ipaddress.ip_network(subnet.cidr))
+    return {**route, "on-link": True} if outside else {**route}
 
 
 def _interface(place: Place) -> dict[str, Any]:

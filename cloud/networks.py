@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy.orm import Session
 
-from cloud import policy, quotas
+from cloud import link_names, policy, quotas
 from cloud.context import Caller, Cloud
 from cloud.policy import Operation
 from common import names
@@ -76,6 +76,8 @@ def create(cloud: Cloud, caller: Caller, specs: Sequence[NetworkSpec]) -> Sequen
         if spec.kind is not None and (spec.kind in POOLED) is not (spec.link is None):
             says = "it is chosen from the pool" if spec.kind in POOLED else "missing; it names the link on the nodes"
             raise Invalid(f"provider:physical_network: {says}, where provider:network_type is {spec.kind}")
+        if spec.link is not None:
+            link_names.check(spec.link, "provider:physical_network", kind=spec.kind or Kind.FLAT)
     with cloud.sessions.begin() as db:
         _count(db, cloud, caller, len(specs))
         return [NetworkView(_insert(db, cloud, caller, spec), ()) for spec in specs]

@@ -8,13 +8,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
+from cloud import link_names
 from cloud.context import Cloud
 from common.errors import Conflict, Invalid, NotFound
 from db import networks, ports, segments
 from db.networks import Kind
 from db.segments import Segment
 
-_LINK = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,14}")
 _SPAN = re.compile(r"(?P<name>[A-Za-z0-9._-]*?)(?P<first>\d+)-(?P<last>\d+)")
 _PREFIX = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){2}")
 _MOST_AT_ONCE = 4096
@@ -54,7 +54,7 @@ def prefixes(text: str) -> list[str]:
 def add(cloud: Cloud, links: Sequence[str]) -> None:
     """Set bridges aside that are on every node and nobody else's; raises Invalid, or Conflict for one that is there."""
     for link in links:
-        _check_link(link)
+        link_names.check(link, "link")
     if len(set(links)) < len(links):
         raise Invalid("one link is named twice")
     with cloud.sessions.begin() as db:
@@ -69,7 +69,7 @@ def add_prefixes(cloud: Cloud, link: str, wanted: Sequence[str]) -> None:
     Raises Invalid, or Conflict for a prefix that is there, or that somebody's MAC begins with, or for a bridge that is
     one network's own, or a flat network's.
     """
-    _check_link(link)
+    link_names.check(link, "link")
     own = cloud.settings.mac_prefix.lower()
     for prefix in wanted:
         if f"{prefix}:".startswith(f"{own}:") or f"{own}:".startswith(f"{prefix}:"):
@@ -116,11 +116,6 @@ def count_kinds(cloud: Cloud) -> Mapping[Kind, tuple[int, int]]:
     """Tell how many there are of each kind, and how many of them are free."""
     with cloud.sessions.read() as db:
         return segments.count(db)
-
-
-def _check_link(link: str) -> None:
-    if not _LINK.fullmatch(link):
-        raise Invalid(f"{link}: a bridge's name is expected, of 15 characters at most")
 
 
 def _octets(text: str) -> int:

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from cloud import addresses, networks, policy
+from cloud import addresses, networks, next_hops, policy
 from cloud.addresses import Cidr, Ip
 from cloud.context import Caller, Cloud
 from cloud.policy import Operation
@@ -17,7 +17,7 @@ from common import names
 from common.errors import Conflict, Invalid, NotFound
 from db import free_ranges, ports, told_due
 from db import networks as rows
-from db.networks import Ipv6Mode, Subnet, SubnetFilter
+from db.networks import Ipv6Mode, Kind, Subnet, SubnetFilter
 from db.sorting import Order
 
 MOST_NAMESERVERS = 5
@@ -134,7 +134,7 @@ def update(cloud: Cloud, caller: Caller, subnet_id: str, change: SubnetChange) -
         subnet = rows.lock_subnet(db, subnet_id)
         network = rows.get(db, subnet.network_id) if subnet is not None else None
         subnet = _visible(subnet, network, caller, subnet_id)
-        networks.writable(network, caller, subnet.network_id)
+        network = networks.writable(network, caller, subnet.network_id)
         before = _told(subnet)
         for key in ("name", "description", "dhcp"):
             value = getattr(change, key)
@@ -144,12 +144,13 @@ def update(cloud: Cloud, caller: Caller, subnet_id: str, change: SubnetChange) -
             _check_nameservers(change.nameservers)
             subnet.nameservers = [str(ip) for ip in change.nameservers]
         if change.routes is not None:
-            _check_routes(change.routes, addresses.cidr(subnet))
+            gateway = change.gateway if change.changes_gateway else _gateway_of(subnet)
+            _check_routes(change.routes, addresses.cidr(subnet), gateway)
             subnet.routes = [_route(route) for route in change.routes]
         if change.pools is not None:
             _change_pools(db, subnet, change)
         if change.changes_gateway:
-            _check_new_gateway(db, subnet, change.gateway)
+            _check_new_gateway(db, subnet, change.gateway, kind=network.kind)
             subnet.gateway = str(change.gateway) if change.gateway is not None else None
         subnet.updated_at = now = cloud.clock()
         if _told(subnet) != before:
@@ -175,7 +176,7 @@ def delete(cloud: Cloud, caller: Caller, subnet_id: str) -> None:
 def _insert(db: Session, network: rows.Network, spec: SubnetSpec, *, now: datetime) -> Subnet:
     gateway = _gateway(spec)
     pools = _pools(spec.cidr, spec.pools, gateway)
-    _check(spec, gateway)
+    _check(spec, gateway, kind=network.kind)
     for other in rows.subnets_of(db, [network.id]).get(network.id, ()):
         if ipaddress.ip_network(other.cidr).overlaps(spec.cidr):
             raise Invalid(f"cidr: {spec.cidr} overlaps with another subnet: {other.id} has {other.cidr}")
@@ -221,9 +222,7 @@ def _told(subnet: Subnet) -> tuple[object, ...]:
 def _change_pools(db: Session, subnet: Subnet, change: SubnetChange) -> None:
     """Have a held subnet's addresses chosen from other pools, and who has one keep it; raises Invalid or Conflict."""
     prefix = addresses.cidr(subnet)
-    gateway = ipaddress.ip_address(subnet.gateway) if subnet.gateway is not None else None
-    if change.changes_gateway:
-        gateway = change.gateway
+    gateway = change.gateway if change.changes_gateway else _gateway_of(subnet)
     pools = _pools(prefix, change.pools, gateway)
     subnet.pools = _written(prefix, pools)
     if subnet.ipv6_mode is not Ipv6Mode.SLAAC:
@@ -235,18 +234,19 @@ def _written(prefix: Cidr, pools: Sequence[tuple[int, int]]) -> list[dict[str, s
     return [{"start": str(_ip(prefix, low)), "end": str(_ip(prefix, high))} for low, high in pools]
 
 
-def _check_new_gateway(db: Session, subnet: Subnet, gateway: Ip | None) -> None:
+def _check_new_gateway(db: Session, subnet: Subnet, gateway: Ip | None, *, kind: Kind) -> None:
     """Raise Invalid or Conflict for a gateway that a held subnet can't have."""
-    if gateway is None:
+    if gateway is None or str(gateway) == subnet.gateway:
         return
-    if gateway.version != subnet.version:
-        raise Invalid(f"gateway_ip: {gateway} is not of the subnet's IP version")
-    if str(gateway) == subnet.gateway:
-        return
+    next_hops.check_gateway(gateway, addresses.cidr(subnet), kind=kind)
     if addresses.in_pools(subnet, int(gateway)):
         raise Conflict(f"gateway_ip: {gateway} is in the subnet's allocation pools, to be a guest's")
     if ports.has_address(db, subnet.id, int(gateway)):
         raise Conflict(f"gateway_ip: {gateway} is a port's")
+
+
+def _gateway_of(subnet: Subnet) -> Ip | None:
+    return ipaddress.ip_address(subnet.gateway) if subnet.gateway is not None else None
 
 
 def _gateway(spec: SubnetSpec) -> Ip | None:
@@ -278,15 +278,15 @@ def _pools(prefix: Cidr, wanted: Sequence[Pool] | None, gateway: Ip | None) -> l
     return found
 
 
-def _check(spec: SubnetSpec, gateway: Ip | None) -> None:
+def _check(spec: SubnetSpec, gateway: Ip | None, *, kind: Kind) -> None:
     if spec.ipv6_mode is not None and spec.cidr.version != 6:
         raise Invalid("ipv6_address_mode: the subnet is IPv4's")
     if spec.ipv6_mode is Ipv6Mode.SLAAC and spec.cidr.prefixlen != _SLAAC_PREFIX:
         raise Invalid(f"cidr: guests make addresses of a /{_SLAAC_PREFIX} alone")
-    if gateway is not None and gateway.version != spec.cidr.version:
-        raise Invalid(f"gateway_ip: {gateway} is not of the subnet's IP version")
+    if gateway is not None:
+        next_hops.check_gateway(gateway, spec.cidr, kind=kind)
     _check_nameservers(spec.nameservers)
-    _check_routes(spec.routes, spec.cidr)
+    _check_routes(spec.routes, spec.cidr, gateway)
 
 
 def _check_nameservers(nameservers: Sequence[Ip]) -> None:
@@ -294,12 +294,13 @@ def _check_nameservers(nameservers: Sequence[Ip]) -> None:
         raise Invalid(f"dns_nameservers: {MOST_NAMESERVERS} at most")
 
 
-def _check_routes(routes: Sequence[Route], prefix: Cidr) -> None:
+def _check_routes(routes: Sequence[Route], prefix: Cidr, gateway: Ip | None) -> None:
     if len(routes) > MOST_ROUTES:
         raise Invalid(f"host_routes: {MOST_ROUTES} at most")
     for route in routes:
         if route.destination.version != prefix.version or route.nexthop.version != prefix.version:
             raise Invalid(f"host_routes: {route.destination} via {route.nexthop} is not of the subnet's IP version")
+        next_hops.check_route(route.nexthop, prefix, gateway=gateway)
 
 
 def _route(route: Route) -> dict[str, str]:

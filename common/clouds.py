@@ -19,8 +19,8 @@ class Login:
     password: str
 
 
-def write(path: Path, *, auth_url: str, logins: tuple[Login, ...]) -> None:
-    """Write the file; passwords are in it, so only its owner can read it.
+def write(path: Path, *, auth_url: str, logins: tuple[Login, ...], cacert: Path | None = None) -> None:
+    """Write the file; passwords are in it, so only its owner can read it. `cacert`: what clients have to trust.
 
     Each text is quoted as JSON, which is YAML too.
     """
@@ -38,4 +38,6 @@ def write(path: Path, *, auth_url: str, logins: tuple[Login, ...]) -> None:
             "    region_name: RegionOne",
             "    identity_api_version: 3",
         ]
+        if cacert is not None:
+            lines.append(f"    cacert: {json.dumps(str(cacert))}")
     private_file.write(path, "\n".join(lines) + "\n")

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import importlib
 import tomllib
 import types
 import typing
@@ -145,6 +146,17 @@ class Config:
                 field, from_file = self._field(fields, variable.removeprefix(prefix).lower(), variable)
                 values[field] = self._secret(text) if from_file else text
         return cls(**{key: _convert(value, hints[key], f"[{name}] {key}") for key, value in values.items()})
+
+    # Any: which class it is, the section's name decides.
+    def registered(self, name: str) -> Any:
+        """Read one section as the program that it is of reads it, without being that program; raises ConfigError."""
+        module, _, cls_name = SECTIONS[name].partition(":")
+        return self.section(name, getattr(importlib.import_module(module), cls_name))
+
+    @property
+    def told(self) -> frozenset[str]:
+        """The sections that the file has."""
+        return frozenset(self._document)
 
     def _field(self, fields: Mapping[str, dataclasses.Field[Any]], key: str, where: str) -> tuple[str, bool]:
         if key in fields:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import orjson
@@ -52,6 +53,14 @@ class Sessions:
             return False
         return True
 
+    def now(self) -> datetime | None:
+        """Give the time by the database's clock; None where that is this machine's."""
+        if self._sqlite:
+            return None
+        with self.read() as session:
+            told: datetime | None = session.scalar(sa.select(sa.func.clock_timestamp()))
+        return told
+
     def close(self) -> None:
         self.engine.dispose()
 
@@ -74,6 +83,14 @@ class _Joined(Sessions):
     def read(self) -> Iterator[orm.Session]:
         """Look at the transaction's own state; whoever reads changes nothing."""
         yield self._session
+
+
+def sqlite_file(url: str) -> Path | None:
+    """Give the file that an SQLite database is, or is to be, in; None for any other database, and one in memory."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "sqlite" or not parsed.database or parsed.database == ":memory:":
+        return None
+    return Path(parsed.database)
 
 
 def is_outage(error: BaseException) -> bool:
@@ -109,9 +126,7 @@ def _to_json(value: object) -> str:
 
 
 def _sqlite_engine(settings: config.Database) -> sa.Engine:
-    database = make_url(settings.url).database
-    if database and database != ":memory:":
-        Path(database).parent.mkdir(parents=True, exist_ok=True)
+    file = sqlite_file(settings.url)
     engine = sa.create_engine(
         settings.url,
         connect_args={"timeout": _BUSY_TIMEOUT_MS / 1000, "check_same_thread": False},
@@ -119,6 +134,12 @@ def _sqlite_engine(settings: config.Database) -> sa.Engine:
         json_serializer=_to_json,
         json_deserializer=orjson.loads,
     )
+
+    if file is not None:
+
+        @event.listens_for(engine, "do_connect")
+        def on_do_connect(*_: object) -> None:
+            file.parent.mkdir(parents=True, exist_ok=True)
 
     @event.listens_for(engine, "connect")
     def on_connect(connection: sqlite3.Connection, _record: object) -> None:

@@ -17,6 +17,7 @@ from cloud.settings import CloudSettings
 from cloud.vault import Vault
 from common import config, daemon, log, supervisor
 from common.bus.rabbit import RabbitBus
+from db.gate import Gate, Gated
 from db.sessions import Sessions
 from dispatcher.service import Dispatcher
 from dispatcher.settings import DispatcherSettings
@@ -57,9 +58,10 @@ def run(settings: config.Config) -> None:
     if own.metrics:
         host, _, port = own.metrics.rpartition(":")
         prometheus_client.start_http_server(int(port), addr=host or "127.0.0.1", registry=registry)
-    dispatcher.start()
+    gated = Gated(Gate(sessions.engine), start=dispatcher.start, stop=dispatcher.stop)
+    gated.start()
     supervisor.until(stop)
-    dispatcher.stop()
+    gated.stop()
     clients.close()
     sessions.close()
 

@@ -22,6 +22,7 @@ from manage.commands import (
     job,
     key,
     network,
+    node,
     pool,
     port,
     project,
@@ -58,7 +59,8 @@ def cli(ctx: click.Context, path: Path | None, *, form: str | None, verbose: boo
     stack = contextlib.ExitStack()
     ctx.call_on_close(stack.close)
     wiring = ctx.obj if isinstance(ctx.obj, Wiring) else Wiring()
-    ctx.obj = Context(wiring=wiring, path=path, form=Format(form) if form else None, stack=stack)
+    founds = ctx.invoked_subcommand == setup.setup.name
+    ctx.obj = Context(wiring=wiring, path=path, form=Format(form) if form else None, stack=stack, founds=founds)
 
 
 for command in (
@@ -74,6 +76,7 @@ for command in (
     job.job,
     key.key,
     network.network,
+    node.node,
     pool.pool,
     port.port,
     project.project,

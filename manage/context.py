@@ -7,6 +7,7 @@ import functools
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 from cloud import console_proxies, serial_logs
@@ -18,8 +19,10 @@ from cloud.vault import Vault
 from common import bus as buses
 from common import config, names
 from common.bus.rabbit import RabbitBus
-from db.sessions import Sessions
+from common.errors import Unavailable
+from db.sessions import Sessions, sqlite_file
 from db.users import Role
+from manage.node.host import Host
 from manage.output import Format, Output
 
 
@@ -34,6 +37,8 @@ class Wiring:
 
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
     make_bus: Callable[[config.Bus], buses.Bus] = rabbit
+    #: this machine
+    host: Host = field(default_factory=Host)
 
 
 @dataclass(frozen=True)
@@ -44,6 +49,8 @@ class Context:
     path: Path | None
     form: Format | None
     stack: contextlib.ExitStack
+    #: it is the command's to make the database's file where there is none
+    founds: bool = False
 
     @property
     def output(self) -> Output:
@@ -55,7 +62,16 @@ class Context:
 
     @functools.cached_property
     def sessions(self) -> Sessions:
-        sessions = Sessions(self.config.section("database", config.Database))
+        """The database; raises Unavailable where it would be a file, and there is none."""
+        settings = self.config.section("database", config.Database)
+        file = sqlite_file(settings.url)
+        if file is not None and not file.exists() and not self.founds:
+            raise Unavailable(
+                f"there is no database {file.absolute()}: say by --config, {config.ENV_PATH} or {config.DEFAULT_PATH} "
+                "which configuration names it; `syros-manage setup` makes a new installation, and "
+                "`syros-manage db upgrade` a database"
+            )
+        sessions = Sessions(settings)
         self.stack.callback(sessions.close)
         return sessions
 
@@ -66,6 +82,10 @@ class Context:
     @functools.cached_property
     def cloud(self) -> Cloud:
         return Cloud(sessions=self.sessions, settings=self.settings)
+
+    def now(self) -> datetime:
+        """Give this machine's time."""
+        return self.wiring.host.now()
 
     @functools.cached_property
     def vault(self) -> Vault:

@@ -56,11 +56,11 @@ def _of_database(error: sa.exc.SQLAlchemyError, database: sessions.Sessions | No
     # a driver's own error, where there is one; SQLAlchemy's has the statement and its parameters in its text
     cause = _first_line(getattr(error, "orig", None) or type(error).__name__)
     try:
-        stale = database is not None and schema.current(database.engine) != schema.head()
+        found = schema.standing(database.engine) if database is not None else None
     except sa.exc.SQLAlchemyError:
         return f"the database can't be reached: {cause}", Exit.UNREACHABLE
-    if stale:
-        return "the database's schema is not this program's; `syros-manage db upgrade` makes it so", Exit.WRONG
+    if found is not None and (found.behind or found.ahead):
+        return f"the database's schema is not this program's: {found}", Exit.WRONG
     if sessions.is_outage(error):
         return f"the database can't be reached: {cause}", Exit.UNREACHABLE
     return f"the database refuses: {cause}", Exit.WRONG

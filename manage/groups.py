@@ -8,6 +8,7 @@ import click
 import sqlalchemy as sa
 
 from common import config
+from common.errors import Unavailable
 from db.sessions import Sessions
 from manage import failures, output
 from manage.context import Context
@@ -21,6 +22,12 @@ class Command(click.Command):
     def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)  # type: ignore[arg-type]
         self.params.append(_format_option())
+
+    def invoke(self, ctx: click.Context) -> object:
+        if ctx.params.get("check") and isinstance(ctx.obj, Context):
+            # who is to change nothing makes nothing by looking
+            ctx.obj = dataclasses.replace(ctx.obj, founds=False)
+        return super().invoke(ctx)
 
 
 class Group(click.Group):
@@ -65,5 +72,5 @@ def _database(ctx: click.Context, error: Exception) -> Sessions | None:
         return None
     try:
         return ctx.obj.sessions
-    except (config.ConfigError, OSError):
+    except (config.ConfigError, Unavailable, OSError):
         return None

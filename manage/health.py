@@ -11,6 +11,7 @@ from sqlalchemy.engine import make_url
 from cloud import backends, strangers
 from common import bus as buses
 from common.config import ConfigError
+from common.errors import Unavailable
 from db import instances, jobs, schema
 from db.backends import Backend
 from manage.context import Context
@@ -47,16 +48,18 @@ class Load:
 
 def database(context: Context) -> Check:
     """Tell whether the database answers."""
-    where = make_url(context.sessions.url).render_as_string(hide_password=True)
-    return Check("database", Exit.OK if context.sessions.ready() else Exit.UNREACHABLE, where)
+    try:
+        sessions = context.sessions
+    except Unavailable as err:
+        return Check("database", Exit.UNREACHABLE, str(err))
+    where = make_url(sessions.url).render_as_string(hide_password=True)
+    return Check("database", Exit.OK if sessions.ready() else Exit.UNREACHABLE, where)
 
 
 def schema_version(context: Context) -> Check:
     """Tell whether the schema is this program's. The database has to be there."""
-    current, wanted = schema.current(context.sessions.engine), schema.head()
-    if current == wanted:
-        return Check("schema", Exit.OK, str(current))
-    return Check("schema", Exit.WRONG, f"{current or 'none'}, wanted {wanted}: `syros-manage db upgrade`")
+    found = schema.standing(context.sessions.engine)
+    return Check("schema", Exit.WRONG if found.behind or found.ahead else Exit.OK, str(found))
 
 
 def bus(context: Context) -> list[Check]:

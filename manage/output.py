@@ -28,6 +28,8 @@ _STYLES = {
     "success": "green",
     "error": "red",
     "trouble": "red",
+    "made": "green",
+    "warning": "yellow",
     "building": "yellow",
     "unknown": "yellow",
     "running": "yellow",

@@ -3,30 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from pathlib import Path
 
 import click
 
-from common import config, daemon, metrics, supervisor
-from common import log as logs
+from common import command, daemon, metrics, supervisor
 from metadatad import service, settings
 
 
 @click.command()
 @click.version_option(package_name="syros", prog_name="syros-metadatad")
-@click.option(
-    "--config", "path", type=click.Path(path_type=Path), help="Configuration file; /etc/syros/syros.toml if it exists."
-)
+@command.config_option
 def main(path: Path | None) -> None:
     """Answer this node's guests at 169.254.169.254."""
-    try:
-        read = config.Config.read(path, os.environ)
-        mine = read.section("metadatad", settings.MetadatadSettings)
-        logging = read.section("log", config.Log)
-    except (config.ConfigError, ValueError) as err:
-        raise click.ClickException(str(err)) from err
-    logs.set_up(level=logging.level, form=logging.format)
+    mine = command.settings(path, "metadatad", settings.MetadatadSettings)
     try:
         metadatad = service.Metadatad(mine)
         metrics.serve(mine.metrics, metadatad.metrics.registry)

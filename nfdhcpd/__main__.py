@@ -2,30 +2,20 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import click
 
-from common import config, daemon, metrics, supervisor
-from common import log as logs
+from common import command, daemon, metrics, supervisor
 from nfdhcpd import service, settings
 
 
 @click.command()
 @click.version_option(package_name="syros", prog_name="syros-nfdhcpd")
-@click.option(
-    "--config", "path", type=click.Path(path_type=Path), help="Configuration file; /etc/syros/syros.toml if it exists."
-)
+@command.config_option
 def main(path: Path | None) -> None:
     """Answer DHCP, router and neighbour solicitations of this node's guests."""
-    try:
-        read = config.Config.read(path, os.environ)
-        mine = read.section("nfdhcpd", settings.NfdhcpdSettings)
-        logging = read.section("log", config.Log)
-    except (config.ConfigError, ValueError) as err:
-        raise click.ClickException(str(err)) from err
-    logs.set_up(level=logging.level, form=logging.format)
+    mine = command.settings(path, "nfdhcpd", settings.NfdhcpdSettings)
     stop = daemon.stop_on_signals()
     try:
         nfdhcpd = service.Nfdhcpd(mine)

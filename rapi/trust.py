@@ -18,7 +18,7 @@ class TlsAdapter(requests.adapters.HTTPAdapter):
     """Carries an endpoint's trust in a context of its own, so that no bundle from the environment widens it."""
 
     def __init__(self, point: endpoint.Endpoint) -> None:
-        self._context = _context(point)
+        self._context = context(point)
         self._fingerprint = point.fingerprint
         self._compare_names = point.ca_pem is None and point.fingerprint is None
         super().__init__(pool_maxsize=point.max_connections)
@@ -42,20 +42,21 @@ class TlsAdapter(requests.adapters.HTTPAdapter):
         """Add no CA bundle to the pool: the context already holds whom to trust."""
 
 
-def _context(point: endpoint.Endpoint) -> ssl.SSLContext:
+def context(point: endpoint.Endpoint) -> ssl.SSLContext:
+    """Give what judges the certificates of an endpoint, but for a pinned one; raises ValueError for what is no CA."""
     if point.ca_pem is None and point.fingerprint is None:
         return ssl.create_default_context()
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
+    made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    made.check_hostname = False
     if point.ca_pem is None:
-        context.verify_mode = ssl.CERT_NONE
-        return context
-    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # a server's own certificate may stand for its CA
+        made.verify_mode = ssl.CERT_NONE
+        return made
+    made.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # a server's own certificate may stand for its CA
     try:
-        context.load_verify_locations(cadata=point.ca_pem)
+        made.load_verify_locations(cadata=point.ca_pem)
     except ssl.SSLError as err:
         raise ValueError("ca_pem holds no certificate in PEM form") from err
-    return context
+    return made
 
 
 class _Connection(connection.HTTPSConnection):

@@ -114,8 +114,8 @@ def backend(cloud: Cloud, vault: Vault, spec: backends.BackendSpec) -> None:
     except NotFound:
         backends.add(cloud, vault, spec)
     else:
-        backends.move(cloud, spec.name, spec.rapi_urls)
-        backends.set_rescue_image(cloud, spec.name, spec.rescue_image)
+        now = backends.BackendChange(rapi_urls=spec.rapi_urls, rescue_image=spec.rescue_image or "")
+        backends.change(cloud, spec.name, now)
 
 
 def _operator(cloud: Cloud) -> Caller:

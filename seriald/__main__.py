@@ -1,33 +1,25 @@
-"""seriald's command line: wires configuration and log, and stops on SIGTERM."""
+"""seriald's command line: wires configuration and log; SIGHUP renews its certificate, SIGTERM is the end."""
 
 from __future__ import annotations
 
 import asyncio
 import os
+import signal
 from pathlib import Path
 
 import click
 
-from common import config, daemon, supervisor
-from common import log as logs
+from common import command, daemon, supervisor
 from seriald.service import Seriald
 from seriald.settings import SerialdSettings
 
 
 @click.command()
 @click.version_option(package_name="syros", prog_name="syros-seriald")
-@click.option(
-    "--config", "path", type=click.Path(path_type=Path), help="Configuration file; /etc/syros/syros.toml if it exists."
-)
+@command.config_option
 def main(path: Path | None) -> None:
     """Keep what this node's guests print on their serial ports, and give it to the API."""
-    try:
-        read = config.Config.read(path, os.environ)
-        settings = read.section("seriald", SerialdSettings)
-        logging = read.section("log", config.Log)
-    except (config.ConfigError, ValueError) as err:
-        raise click.ClickException(str(err)) from err
-    logs.set_up(level=logging.level, form=logging.format)
+    settings = command.settings(path, "seriald", SerialdSettings)
     # what it makes holds what guests print
     os.umask(0o077)
     # a guest takes three of them
@@ -42,6 +34,7 @@ async def _run(settings: SerialdSettings) -> None:
     stop = daemon.stopping()
     served = Seriald(settings)
     await served.start()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, served.reload)
     await supervisor.until_set(stop)
     await served.stop()
 

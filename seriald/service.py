@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import ssl
 import time
 
+from common.certificate import Certificate
 from seriald.logfile import LogFile, is_name, remove_old
 from seriald.port import PARKED, SUFFIX, Port
 from seriald.server import Server
@@ -34,21 +34,26 @@ class Seriald:
         #: looks in vain at a socket, by the guest's name and the socket's number
         self._silent: dict[tuple[str, int], int] = {}
         self._clean_at = 0.0
+        self._certificate: Certificate | None = None
         self.port = 0
 
     async def start(self) -> None:
         """Take up what runs, and serve. Raises OSError for a folder, a certificate or a port that can't be used."""
         self._settings.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        tls = None
         if not self._settings.plain_http:
-            tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-            tls.load_cert_chain(self._settings.cert, self._settings.key)
+            self._certificate = Certificate(self._settings.cert, self._settings.key)
+        tls = self._certificate.context if self._certificate is not None else None
         self._watcher = Watcher(self._settings.ctrl_dir, self._look_wanted.set)
         self._watcher.watch()
         await self.look()
         self._looking = asyncio.create_task(self._look_on())
         self.port = await self._server.start(self._settings.host, self._settings.port, tls)
         log.info("seriald.started", extra={"guests": len(self._ports), "port": self.port})
+
+    def reload(self) -> None:
+        """Read our certificate anew: who comes from now on is shown that; one that can't be used changes nothing."""
+        if self._certificate is not None:
+            self._certificate.reload("cert")
 
     async def stop(self) -> None:
         """Give every QEMU its socket back."""

@@ -18,6 +18,9 @@ from lab import postgres as postgres_server
 from lab import rabbitmq as rabbitmq_server
 from lab import scratch
 
+TESTS = Path(__file__).parent
+#: suites that share servers, or of which two modules at a time are more than a machine can bear
+TOGETHER = {"contract": "ganeti", "lab": "ganeti", "deb": "packages"}
 LEFT_OUT = "left out: "
 _names = itertools.count(1)
 
@@ -95,6 +98,14 @@ def ganeti() -> Iterator[ganeti_bed.Cluster]:
     cluster.start()
     yield cluster
     cluster.stop()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tell what stays in one process where several run the tests: a module, and some suites."""
+    for item in items:
+        module = item.path.relative_to(TESTS)
+        item.add_marker(pytest.mark.xdist_group(TOGETHER.get(module.parts[0], str(module))))
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -3,32 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 from pathlib import Path
 
 import click
 
-from common import config, daemon, metrics, supervisor
-from common import log as logs
+from common import command, daemon, metrics, supervisor
 from vncauthproxy.service import Vncauthproxy
 from vncauthproxy.settings import VncauthproxySettings
 
 
 @click.command()
 @click.version_option(package_name="syros", prog_name="syros-vncauthproxy")
-@click.option(
-    "--config", "path", type=click.Path(path_type=Path), help="Configuration file; /etc/syros/syros.toml if it exists."
-)
+@command.config_option
 def main(path: Path | None) -> None:
     """Let viewers to the consoles of guests, each by a secret of one use."""
-    try:
-        read = config.Config.read(path, os.environ)
-        settings = read.section("vncauthproxy", VncauthproxySettings)
-        logging = read.section("log", config.Log)
-    except (config.ConfigError, ValueError) as err:
-        raise click.ClickException(str(err)) from err
-    logs.set_up(level=logging.level, form=logging.format)
+    settings = command.settings(path, "vncauthproxy", VncauthproxySettings)
     # a session takes three of them
     daemon.allow_many_files()
     try:

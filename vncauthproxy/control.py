@@ -14,8 +14,8 @@ from typing import Protocol
 import orjson
 
 from common import consoles
+from common.certificate import Certificate
 from common.consoles import BadField, Forward, Granted
-from vncauthproxy.certificate import Certificate
 from vncauthproxy.metrics import Metrics
 from vncauthproxy.settings import VncauthproxySettings
 

@@ -10,8 +10,8 @@ import secrets
 import socket
 from collections.abc import Callable
 
+from common.certificate import Certificate
 from common.consoles import Protocol
-from vncauthproxy.certificate import Certificate
 from vncauthproxy.gate import Crowded, Gate, Place
 from vncauthproxy.metrics import Metrics
 from vncauthproxy.session import Session

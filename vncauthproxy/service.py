@@ -67,14 +67,8 @@ class Vncauthproxy:
         """Read our certificates anew: who comes from now on is shown those; one that can't be used changes nothing."""
         served = {"control_cert": self._control, "web_cert": self._front}
         for key, listener in served.items():
-            if listener is None or listener.certificate is None:
-                continue
-            try:
-                listener.certificate.reload()
-            except OSError as err:
-                log.error("certificate.unusable", extra={"key": key, "reason": str(err)})  # noqa: TRY400  # no bug
-            else:
-                log.info("certificate.read", extra={"key": key})
+            if listener is not None and listener.certificate is not None:
+                listener.certificate.reload(key)
 
     async def stop(self) -> None:
         """End all sessions, and let what was written to them be sent."""

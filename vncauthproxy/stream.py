@@ -11,8 +11,9 @@ from collections.abc import Callable
 
 from common import keepalive
 
-#: bytes that wait to be sent before the other side is read no further
-MOST_WAITING = 64 * 1024
+#: bytes that wait to be sent before the other side is read no further: with less than asyncio reads at a time
+#: (256 KiB), every full read would stop the next one
+MOST_WAITING = 256 * 1024
 #: the close code of an end that nobody is to blame for, RFC 6455 section 7.4.1
 NORMAL = 1000
 #: bytes that may come ahead of a handshake before no more are read

@@ -17,6 +17,24 @@ class BusUnreachable(Exception):
     """The broker did not take or give anything; what was not confirmed may or may not have arrived."""
 
 
+class Fault(StrEnum):
+    """What is wrong with a broker, the first thing in the way."""
+
+    UNREACHABLE = "it does not answer"
+    UNTRUSTED = "its certificate is not trusted"
+    LOGIN = "the user or the password is wrong"
+    VHOST = "the virtual host is not there, or not the user's"
+    PERMISSION = "the user lacks permissions in the virtual host"
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """A fault, with the broker's or the system's own words."""
+
+    fault: Fault
+    words: str
+
+
 class Verdict(StrEnum):
     """What a handler says of a message."""
 
@@ -73,6 +91,9 @@ class Bus(Protocol):
 
     def ready(self) -> bool:
         """Tell whether the broker answers now, within two seconds."""
+
+    def trouble(self) -> Trouble | None:
+        """Say what keeps us from working with it, within half a minute; None if nothing does."""
 
     def dead_letters(self, limit: int) -> list[DeadLetter]:
         """List the oldest dead letters, leaving them where they are."""

@@ -51,6 +51,9 @@ class MemoryBus:
     def ready(self) -> bool:
         return True
 
+    def trouble(self) -> bus.Trouble | None:
+        return None
+
     def dead_letters(self, limit: int) -> list[bus.DeadLetter]:
         with self._lock:
             return list(self._dead.values())[:limit]

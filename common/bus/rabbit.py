@@ -90,6 +90,13 @@ class RabbitBus:
             return False
         return True
 
+    def trouble(self) -> bus.Trouble | None:
+        try:
+            self.connect().close()
+        except bus.BusUnreachable as err:
+            return bus.Trouble(_fault(str(err)), str(err))
+        return None
+
     def dead_letters(self, limit: int) -> list[bus.DeadLetter]:
         letters: list[bus.DeadLetter] = []
         with self.connect() as link:
@@ -162,6 +169,19 @@ class _RabbitPublisher:
         if self._link is None:
             self._link = self._owner.connect()
         return self._link
+
+
+def _fault(words: str) -> bus.Fault:
+    """Tell by a broker's words; RabbitMQ has one reply code (403) for a wrong password and for a missing permission."""
+    if "certificate verify failed" in words.lower() or "SSLCertVerificationError" in words:
+        return bus.Fault.UNTRUSTED
+    if "Login was refused" in words or "AuthenticationError" in words:
+        return bus.Fault.LOGIN
+    if "NOT_ALLOWED" in words or "AccessDenied" in words:
+        return bus.Fault.VHOST
+    if "ACCESS_REFUSED" in words:
+        return bus.Fault.PERMISSION
+    return bus.Fault.UNREACHABLE
 
 
 def _settle_all(link: links.Link, handle: bus.Handler, stop: threading.Event) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from cloud import backends
+from cloud.backends import BackendChange, Trust
 from common.errors import Unavailable
 from db.backends import Backend
 from manage import asking, certificates, groups, output
@@ -85,7 +86,7 @@ def add(
         name=name,
         rapi_urls=urls,
         rapi_user=user,
-        rapi_password=asking.secret(password_file, prompt="RAPI password", option="--rapi-password-file"),
+        rapi_password=_password(password_file),
         rapi_ca=ca_file.read_text(encoding="utf-8") if ca_file else None,
         rapi_fingerprint=_digits(fingerprint) if trusted else _first_seen(urls, unasked=trust_on_first_use),
         prefix=prefix,
@@ -159,11 +160,32 @@ def online(context: Context, name: str) -> None:
 @pass_context
 def move(context: Context, name: str, *, urls: tuple[str, ...]) -> None:
     """Change where a cluster's RAPI is."""
-    context.output.item(_item(backends.move(context.cloud, name, urls)))
+    context.output.item(_item(backends.change(context.cloud, name, BackendChange(rapi_urls=urls))))
 
 
 @backend.command(name="set")
 @click.argument("name")
+@click.option("--rapi-url", "urls", multiple=True, help="https://host:5080; again for other masters")
+@click.option("--rapi-user", "user", help="user of the cluster's RAPI, with write access")
+@click.option(
+    "--rapi-password-file",
+    "password_file",
+    type=click.Path(path_type=Path, allow_dash=True),
+    help="file with the RAPI password; - for stdin",
+)
+@click.option(
+    "--ca-file", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="the cluster's CA, in PEM form"
+)
+@click.option("--fingerprint", help="SHA-256 of the RAPI's certificate, to pin it")
+@click.option("--trust-on-first-use", is_flag=True, help="fetch the RAPI's certificate and pin it unasked")
+@click.option("--system-ca", is_flag=True, help="trust what this machine's CAs have signed")
+@click.option("--prefix", help="what our instances' names begin with; while there were none")
+@click.option("--disk-template", help="of servers that are made from now on")
+@click.option("--hypervisor", help="of servers that are made from now on")
+@click.option("--os", "system", help="OS definition; empty for none")
+@click.option("--hvparam", "hvparams", multiple=True, callback=asking.pairs, help="KEY=VALUE, repeatable")
+@click.option("--no-hvparam", "without_hvparams", multiple=True, metavar="KEY", help="repeatable")
+@click.option("--max-jobs", type=int, help="jobs that may be in flight at once")
 @click.option(
     "--rescue-image",
     help="path on the nodes, or URL, of the ISO image that rescued servers boot from; empty for none",
@@ -174,15 +196,55 @@ def move(context: Context, name: str, *, urls: tuple[str, ...]) -> None:
     help="have an object of each network in Ganeti, which NICs made from then on name, or no longer",
 )
 @pass_context
-def set_(context: Context, name: str, *, rescue_image: str | None, network_objects: bool | None) -> None:
-    """Change what a cluster offers."""
-    if rescue_image is None and network_objects is None:
-        raise click.UsageError("give --rescue-image, --network-objects or --no-network-objects")
-    if rescue_image is not None:
-        backends.set_rescue_image(context.cloud, name, rescue_image or None)
-    if network_objects is not None:
-        backends.set_network_objects(context.cloud, name, wanted=network_objects)
-    context.output.item(_item(backends.get(context.cloud, name)))
+def set_(
+    context: Context,
+    name: str,
+    *,
+    urls: tuple[str, ...],
+    user: str | None,
+    password_file: Path | None,
+    ca_file: Path | None,
+    fingerprint: str | None,
+    trust_on_first_use: bool,
+    system_ca: bool,
+    prefix: str | None,
+    disk_template: str | None,
+    hypervisor: str | None,
+    system: str | None,
+    hvparams: dict[str, str],
+    without_hvparams: tuple[str, ...],
+    max_jobs: int | None,
+    rescue_image: str | None,
+    network_objects: bool | None,
+) -> None:
+    """Change what is kept of a cluster; what is not named stays as it is.
+
+    What servers are made with (--disk-template, --hypervisor, --os, --hvparam) counts for those made from now on.
+    """
+    trust = None
+    if ca_file or fingerprint or system_ca:
+        trust = Trust(ca_file.read_text(encoding="utf-8") if ca_file else None, _digits(fingerprint))
+    elif trust_on_first_use:
+        known = tuple(backends.get(context.cloud, name).rapi_urls)
+        trust = Trust(fingerprint=_first_seen(urls or known, unasked=True))
+    change = BackendChange(
+        rapi_urls=urls or None,
+        rapi_user=user,
+        rapi_password=context.vault.seal(_password(password_file)) if password_file is not None else None,
+        trust=trust,
+        prefix=prefix,
+        disk_template=disk_template,
+        hypervisor=hypervisor,
+        os=system,
+        hvparams=hvparams,
+        without_hvparams=without_hvparams,
+        max_jobs=max_jobs,
+        rescue_image=rescue_image,
+        network_objects=network_objects,
+    )
+    if change == BackendChange():
+        raise click.UsageError("say what is to change; --help lists what can be")
+    context.output.item(_item(backends.change(context.cloud, name, change)))
 
 
 @backend.command()
@@ -269,6 +331,10 @@ def _fail_on_trouble(context: Context, rows: list[Backend]) -> None:
         context.clients.of(row).get_version()
     if troubled:
         raise click.exceptions.Exit(Exit.WRONG)
+
+
+def _password(path: Path | None) -> str:
+    return asking.secret(path, prompt="RAPI password", option="--rapi-password-file")
 
 
 def _digits(fingerprint: str | None) -> str | None:

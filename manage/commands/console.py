@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import click
 
 from cloud import accounts, console_sessions
 from db.console_sessions import ConsoleSession, Filter
+from db.instances import Instance
+from db.projects import Project
+from db.users import User
 from manage import asking, groups, output
 from manage.context import Context
+from manage.labels import Labels
 
 pass_context = click.make_pass_decorator(Context)
 
-_COLUMNS = ("id", "server", "user", "view_only", "viewer", "granted_at", "ended_at", "reason")
+_COLUMNS = ("id", "server", "user", "project", "view_only", "viewer", "granted_at", "ended_at", "reason")
 
 
 @click.group(cls=groups.Group)
@@ -48,7 +54,7 @@ def list_(
         open=True if open_only else None,
     )
     found = console_sessions.page(context.cloud, wanted, limit=limit, marker=marker)
-    context.output.rows([_item(row) for row in found], _COLUMNS)
+    context.output.rows(_items(context, found), _COLUMNS)
 
 
 @console.command()
@@ -56,7 +62,8 @@ def list_(
 @pass_context
 def show(context: Context, session_id: str) -> None:
     """Show a session at a console."""
-    context.output.item(_item(console_sessions.get(context.cloud, session_id)))
+    (item,) = _items(context, [console_sessions.get(context.cloud, session_id)])
+    context.output.item(item)
 
 
 @console.command()
@@ -65,18 +72,32 @@ def show(context: Context, session_id: str) -> None:
 @pass_context
 def kill(context: Context, session_id: str, *, yes: bool) -> None:
     """End a session at a console; its user may open another, unless that is prevented."""
-    row = console_sessions.get(context.cloud, session_id)
-    asking.confirmed(f"End the session of user {row.user_id} at server {row.instance_id}?", yes=yes)
+    (item,) = _items(context, [console_sessions.get(context.cloud, session_id)])
+    asking.confirmed(f"End the session of user {item['user']} at server {item['server']}?", yes=yes)
     console_sessions.kill(context.cloud, context.console_proxies, session_id)
     context.output.say(f"session {session_id} is ended", killed=session_id)
 
 
-def _item(row: ConsoleSession) -> output.Item:
+def _items(context: Context, rows: Sequence[ConsoleSession]) -> list[output.Item]:
+    servers = Labels(context, Instance, (row.instance_id for row in rows))
+    users = Labels(context, User, (row.user_id for row in rows))
+    projects = Labels(context, Project, (row.project_id for row in rows))
+    named = [
+        {
+            "server": servers(row.instance_id),
+            "server_id": row.instance_id,
+            "user": users(row.user_id),
+            "user_id": row.user_id,
+            "project": projects(row.project_id),
+            "project_id": row.project_id,
+        }
+        for row in rows
+    ]
+    return [{"id": row.id, **each, **_facts(row)} for row, each in zip(rows, named, strict=True)]
+
+
+def _facts(row: ConsoleSession) -> output.Item:
     return {
-        "id": row.id,
-        "server": row.instance_id,
-        "user": row.user_id,
-        "project": row.project_id,
         "link": row.link_id,
         "kind": row.kind,
         "protocol": row.protocol,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import click
 
 from db import schema
@@ -20,8 +22,8 @@ def db() -> None:
 @db.command()
 @pass_context
 def upgrade(context: Context) -> None:
-    """Bring the schema to this program's version; safe to repeat."""
-    engine = context.sessions.engine
+    """Bring the schema to this program's version, and make the database where it is a file; safe to repeat."""
+    engine = dataclasses.replace(context, founds=True).sessions.engine
     before, wanted = schema.current(engine), schema.head()
     with context.output.progress("upgrading the schema"):
         schema.upgrade(engine)

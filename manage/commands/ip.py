@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import click
 
 from cloud import address_history
-from common.errors import Invalid
+from common.errors import Invalid, NotFound
 from db.address_history import Holding
 from manage import groups, output
 from manage.commands import instance as instances
@@ -33,8 +33,14 @@ def ip() -> None:
 def show(context: Context, address: str, *, at: str | None, limit: int, marker: int | None) -> None:
     """Show who had an address, the latest first; what ended long ago is forgotten."""
     when = _time(at) if at is not None else None
-    wanted = networks.parse_ip(address)
+    wanted = networks.parse_ip(address, "ADDRESS")
     rows = address_history.page(context.cloud, context.caller(), wanted, limit=limit + 1, at=when, marker=marker)
+    if not rows and marker is None:
+        then = f" at {output.text(when)}" if when is not None else ""
+        raise NotFound(
+            f"nobody had {wanted}{then}, as far as is known: what ended is kept for "
+            f"{context.settings.address_history_days} days"
+        )
     labels = instances.Labels.of(context)
     context.output.rows([_item(row, labels) for row in rows[:limit]], _COLUMNS)
     if len(rows) > limit:

@@ -54,7 +54,8 @@ def list_(
         else:
             found = jobs.of_instance(db, instance) if instance else list(reversed(jobs.of_request(db, request or "")))
             rows = _narrow(found, open_only=open_only, backend_id=backend_id, before=marker)[:limit]
-    context.output.rows([item(row, backend_names(context)) for row in rows], COLUMNS)
+    backend_of = backend_names(context)
+    context.output.rows([item(row, backend_of) for row in rows], COLUMNS)
 
 
 @job.command()

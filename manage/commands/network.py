@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Sequence
 
 import click
 
-from cloud import network_objects, networks, subnets
+from cloud import link_names, network_objects, networks, subnets
 from cloud.addresses import Cidr, Ip
 from cloud.networks import NetworkSpec, NetworkView
 from cloud.subnets import SubnetSpec
 from common.errors import Conflict, Invalid, NotFound
 from db.networks import Filter, Ipv6Mode, Kind, Subnet
+from db.projects import Project
 from manage import asking, groups, output
 from manage.context import Context
+from manage.labels import Labels
 
 pass_context = click.make_pass_decorator(Context)
 
@@ -38,6 +41,7 @@ def network() -> None:
 @click.option("--external", is_flag=True, help="it reaches the outside world")
 @click.option("--default", "is_default", is_flag=True, help="servers that name no network get this one")
 @click.option("--mtu", type=int, default=networks.MTU, help="bytes")
+@click.option("--duplicate", is_flag=True, help="even if another network has the name; then ids tell them apart")
 @pass_context
 def add(
     context: Context,
@@ -49,8 +53,13 @@ def add(
     external: bool,
     is_default: bool,
     mtu: int,
+    duplicate: bool,
 ) -> None:
     """Add a network; give it subnets afterwards, by add-subnet."""
+    if not duplicate and networks.page(context.cloud, context.caller(), Filter(names=[name]), limit=1):
+        raise Conflict(f"there is a network {name} already; --duplicate makes another, and then ids tell them apart")
+    if link is not None:
+        link_names.check(link, "--link", kind=Kind(kind))
     spec = NetworkSpec(
         name=name,
         link=link,
@@ -61,7 +70,7 @@ def add(
         mtu=mtu,
     )
     (made,) = networks.create(context.cloud, context.caller(), [spec])
-    context.output.item(_item(made))
+    context.output.item(_items(context, [made])[0])
 
 
 @network.command(name="add-subnet")
@@ -87,10 +96,10 @@ def add_subnet(
     spec = SubnetSpec(
         network_id=found.network.id,
         cidr=_cidr(cidr),
-        gateway=parse_ip(gateway) if gateway not in (None, "none") else None,
+        gateway=parse_ip(gateway, "--gateway") if gateway not in (None, "none") else None,
         first_is_gateway=gateway is None,
         ipv6_mode=Ipv6Mode.SLAAC if slaac else None,
-        nameservers=tuple(parse_ip(text) for text in nameservers),
+        nameservers=tuple(parse_ip(text, "--nameserver") for text in nameservers),
         pools=tuple(_pool(text) for text in pools) or None,
     )
     (made,) = subnets.create(context.cloud, context.caller(), [spec])
@@ -102,7 +111,7 @@ def add_subnet(
 def list_(context: Context) -> None:
     """List the networks."""
     found = networks.page(context.cloud, context.caller(), Filter(), limit=_LIMIT)
-    context.output.rows([_item(view) for view in found], _COLUMNS)
+    context.output.rows(_items(context, found), _COLUMNS)
 
 
 @network.command()
@@ -112,7 +121,8 @@ def show(context: Context, name: str) -> None:
     """Show a network, by id or name, with its subnets, and what Ganeti has of it where it is to have objects."""
     view = find(context, name)
     objects = [_object_item(each) for each in network_objects.of_network(context.cloud, view.network.id)]
-    item = {**_item(view), "subnets": [_subnet_item(row) for row in view.subnets], "objects": objects}
+    (item,) = _items(context, [view])
+    item = {**item, "subnets": [_subnet_item(row) for row in view.subnets], "objects": objects}
     context.output.item(item, {"subnets": _SUBNET_COLUMNS, "objects": _OBJECT_COLUMNS})
 
 
@@ -140,12 +150,18 @@ def find(context: Context, name: str) -> NetworkView:
     raise NotFound(f"there is no network {name}")
 
 
-def _item(view: NetworkView) -> output.Item:
+def _items(context: Context, views: Sequence[NetworkView]) -> list[output.Item]:
+    projects = Labels(context, Project, (view.network.project_id for view in views))
+    return [_item(view, projects(view.network.project_id)) for view in views]
+
+
+def _item(view: NetworkView, project: str | None) -> output.Item:
     row = view.network
     return {
         "id": row.id,
         "name": row.name,
-        "project": row.project_id,
+        "project": project,
+        "project_id": row.project_id,
         "link": row.link,
         "kind": row.kind,
         "mac_prefix": row.mac_prefix,
@@ -186,16 +202,16 @@ def _object_item(view: network_objects.View) -> output.Item:
 def _pool(text: str) -> subnets.Pool:
     first, dash, last = text.partition("-")
     if not dash:
-        raise Invalid(f"pool: {text} is not FIRST-LAST")
-    return subnets.Pool(parse_ip(first), parse_ip(last))
+        raise Invalid(f"--pool: {text} is not FIRST-LAST")
+    return subnets.Pool(parse_ip(first, "--pool"), parse_ip(last, "--pool"))
 
 
-def parse_ip(text: str | None) -> Ip:
-    """Read an address; raises Invalid."""
+def parse_ip(text: str | None, what: str) -> Ip:
+    """Read an address that was given as an option or argument; raises Invalid, which names that."""
     try:
         return ipaddress.ip_address(text or "")
     except ValueError as err:
-        raise Invalid(f"{text} is no address") from err
+        raise Invalid(f"{what}: {text!r} is no address") from err
 
 
 def _cidr(text: str) -> Cidr:

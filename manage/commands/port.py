@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import click
 
 from cloud import ports
 from cloud.ports import PortView
+from db.instances import Instance
+from db.networks import Network
 from db.ports import Filter
+from db.projects import Project
 from manage import groups, output
 from manage.commands import network as networks
 from manage.context import Context
+from manage.labels import Labels
 
 pass_context = click.make_pass_decorator(Context)
 
-_COLUMNS = ("id", "addresses", "mac", "instance", "project")
+_COLUMNS = ("id", "name", "addresses", "mac", "network", "instance", "project")
 _LIMIT = 10_000
 
 
@@ -33,11 +39,11 @@ def list_(context: Context, *, network_name: str | None, instance: str | None, i
     wanted = Filter(
         network_ids=[networks.find(context, network_name).network.id] if network_name else None,
         instance_ids=[instance] if instance else None,
-        ips=[str(networks.parse_ip(ip))] if ip else None,
+        ips=[str(networks.parse_ip(ip, "--ip"))] if ip else None,
         mac=mac.lower() if mac else None,
     )
     found = ports.page(context.cloud, context.caller(), wanted, limit=_LIMIT)
-    context.output.rows([_item(view) for view in found], _COLUMNS)
+    context.output.rows(_items(context, found), _COLUMNS)
 
 
 @port.command()
@@ -45,18 +51,27 @@ def list_(context: Context, *, network_name: str | None, instance: str | None, i
 @pass_context
 def show(context: Context, port_id: str) -> None:
     """Show a port."""
-    context.output.item(_item(ports.get(context.cloud, context.caller(), port_id)))
+    (item,) = _items(context, [ports.get(context.cloud, context.caller(), port_id)])
+    context.output.item(item)
 
 
-def _item(view: PortView) -> output.Item:
-    row = view.port
-    return {
-        "id": row.id,
-        "name": row.name,
-        "addresses": [address.ip for address in view.addresses],
-        "mac": row.mac,
-        "network": row.network_id,
-        "instance": row.instance_id,
-        "project": row.project_id,
-        "created_at": row.created_at,
-    }
+def _items(context: Context, views: Sequence[PortView]) -> list[output.Item]:
+    in_network = Labels(context, Network, (view.port.network_id for view in views))
+    instances = Labels(context, Instance, (view.port.instance_id for view in views))
+    projects = Labels(context, Project, (view.port.project_id for view in views))
+    return [
+        {
+            "id": view.port.id,
+            "name": view.port.name,
+            "addresses": [address.ip for address in view.addresses],
+            "mac": view.port.mac,
+            "network": in_network(view.port.network_id),
+            "network_id": view.port.network_id,
+            "instance": instances(view.port.instance_id),
+            "instance_id": view.port.instance_id,
+            "project": projects(view.port.project_id),
+            "project_id": view.port.project_id,
+            "created_at": view.port.created_at,
+        }
+        for view in views
+    ]

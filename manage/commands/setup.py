@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
-from manage import failures, groups
+from manage import failures, finding, groups
+from manage.authority import FOLDER as TLS_FOLDER
+from manage.authority import Authority
 from manage.context import Context
 from manage.failures import Exit
-from manage.setup import admin, broker, database, units
+from manage.finding import Finding, State
+from manage.setup import admin, broker, check, database, policies, public_tls, units
 from manage.setup.secret_files import FOLDER, SecretFiles
 from manage.setup.step import Step, Undone
 
-_COLUMNS = ("step", "state", "detail")
-_AUTH_URL = "http://127.0.0.1:8774/identity/v3"
+_COLUMNS = ("step", "state", "detail", "remedy")
 _NEXT = "next: `syros-manage backend add`, for each Ganeti cluster; then `syros-manage image add` and `network add`"
 
 
 @click.command(cls=groups.Command)
-@click.option("--check", is_flag=True, help="change nothing; say what is not well, and exit 1 if anything is")
+@click.option(
+    "--check", "only_look", is_flag=True, help="change nothing; say what is not well, and exit 1 if anything is"
+)
 @click.option("--secrets", "folder", type=click.Path(path_type=Path), default=FOLDER, show_default=True)
 @click.option(
     "--database-url-file",
@@ -31,46 +36,58 @@ _NEXT = "next: `syros-manage backend add`, for each Ganeti cluster; then `syros-
     type=click.Path(path_type=Path, exists=True),
     help="file with the URL of a broker elsewhere  [default: one is made on this machine]",
 )
-@click.option("--clouds", type=click.Path(path_type=Path), default=admin.CLOUDS, show_default=True)
 @click.option(
-    "--auth-url", default="http://127.0.0.1:8774/identity/v3", show_default=True, help="what clouds.yaml says"
+    "--name", help="host name that clients reach the API by, for certificates and clouds.yaml  [default: found]"
 )
+@click.option("--tls", "tls_folder", type=click.Path(path_type=Path), default=TLS_FOLDER, show_default=True)
+@click.option("--clouds", type=click.Path(path_type=Path), default=admin.CLOUDS, show_default=True)
+@click.option("--auth-url", help="what clouds.yaml says  [default: as [api] in the configuration has it]")
 @click.make_pass_decorator(Context)
 def setup(
     context: Context,
     *,
-    check: bool,
+    only_look: bool,
     folder: Path,
     database_url_file: Path | None,
     bus_url_file: Path | None,
+    name: str | None,
+    tls_folder: Path,
     clouds: Path,
-    auth_url: str,
+    auth_url: str | None,
 ) -> None:
-    """Make what a cloud needs: secrets, database, schema, broker, first admin, services. Again and again.
+    """Make what a cloud needs: secrets, database, schema, broker, certificates, first admin, services. Again and again.
 
-    What is there is left as it is.
+    What is there is left as it is. --check looks at the backends, too.
     """
-    files = SecretFiles(folder)
-    told = [
+    files, authority = SecretFiles(folder), Authority(tls_folder)
+    host = name or context.wiring.host.name()
+    steps = [
         files.step(),
         database.step(files, _told(database_url_file)),
-        broker.step(files, _told(bus_url_file)),
+        broker.step(context, files, _told(bus_url_file)),
+        policies.step(files),
         database.schema_step(context, files),
-        admin.step(context, clouds, auth_url),
-        *units.steps(),
+        public_tls.step(context, authority, host),
+        admin.step(
+            context,
+            clouds,
+            auth_url=lambda: auth_url or public_tls.auth_url(context.config, host, told=name is not None),
+            cacert=lambda: public_tls.cacert(context.config, authority),
+        ),
+        *units.steps(context.wiring.host),
     ]
-    rows, undone = [], False
-    for step in told:
-        state, detail = _look(step) if check else _do(context, step)
-        rows.append({"step": step.name, "state": state, "detail": detail})
-        if state == "trouble":
-            undone = True
-            if not check:
-                break
-    context.output.rows(rows, _COLUMNS)
-    if undone:
+    if only_look:
+        with context.output.progress("looking"):
+            found = check.whole(context, files, steps)
+    else:
+        found = _made(context, steps)
+    context.output.rows(
+        [{"step": each.check, "state": each.state, "detail": each.detail, "remedy": each.remedy} for each in found],
+        _COLUMNS,
+    )
+    if finding.is_trouble(found):
         raise click.exceptions.Exit(Exit.WRONG)
-    if not check:
+    if not only_look:
         click.echo(_NEXT, err=True)
 
 
@@ -78,20 +95,24 @@ def _told(path: Path | None) -> str | None:
     return None if path is None else path.read_text(encoding="utf-8").strip()
 
 
-def _look(step: Step) -> tuple[str, str]:
+def _made(context: Context, steps: Sequence[Step]) -> list[Finding]:
+    """Go from step to step, as far as they can be done."""
+    found: list[Finding] = []
+    for step in steps:
+        with context.output.progress(step.name):
+            found.append(_done(step))
+        if found[-1].state is State.TROUBLE:
+            break
+    return found
+
+
+def _done(step: Step) -> Finding:
     try:
-        found = step.look()
+        looked = step.look()
+        if looked.state is not State.TROUBLE:
+            return looked
+        return Finding(step.name, State.MADE, step.make())
+    except Undone as err:
+        return finding.wrong(step.name, str(err), err.remedy)
     except failures.KNOWN as err:
-        return "trouble", failures.explain(err, None)[0]
-    return ("ok" if found.well else "trouble"), found.detail
-
-
-def _do(context: Context, step: Step) -> tuple[str, str]:
-    with context.output.progress(step.name):
-        found = step.look()
-        if found.well:
-            return "ok", found.detail
-        try:
-            return "made", step.make()
-        except Undone as err:
-            return "trouble", str(err)
+        return finding.wrong(step.name, failures.explain(err, None)[0], "")

@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from pathlib import Path
 
 from cloud import accounts
 from common import clouds
 from common.errors import Conflict
 from db.users import Role
+from manage import finding
 from manage.context import Context
-from manage.setup.step import Found, Step
+from manage.finding import Finding
+from manage.setup.step import Step
 
 CLOUDS = Path("~/.config/openstack/clouds.yaml")
 _NAME = "admin"
 _CLOUD = "syros"
 
 
-def step(context: Context, path: Path, auth_url: str) -> Step:
+def step(context: Context, path: Path, *, auth_url: Callable[[], str], cacert: Callable[[], Path | None]) -> Step:
     """Make the user, if there is no admin at all, and write a clouds.yaml; one that is there is left alone."""
 
-    def look() -> Found:
+    def look() -> Finding:
         admins = {user for user, _, role in accounts.all_assignments(context.cloud) if role is Role.ADMIN}
-        return Found(well=bool(admins), detail=f"{len(admins)} with the role" if admins else "there is none")
+        if admins:
+            return finding.well("admin", f"{len(admins)} with the role")
+        return finding.wrong("admin", "there is none", "`syros-manage setup` makes one, or `syros-manage user add`")
 
     def make() -> str:
         password = secrets.token_hex(12)
@@ -40,7 +45,8 @@ def step(context: Context, path: Path, auth_url: str) -> Step:
         if file.exists():
             file = file.with_name("clouds.syros.yaml")
         file.parent.mkdir(parents=True, exist_ok=True)
-        clouds.write(file, auth_url=auth_url, logins=(login,))
-        return f"made {_NAME}, whose password is in {file}"
+        url = auth_url()
+        clouds.write(file, auth_url=url, logins=(login,), cacert=cacert())
+        return f"made {_NAME}, whose password is in {file}, for {url}"
 
     return Step("admin", look, make)

@@ -3,38 +3,104 @@
 from __future__ import annotations
 
 import secrets
-from urllib.parse import urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
+from common import bus, config
+from manage import finding
+from manage.context import Context
+from manage.finding import Finding
 from manage.setup import tool
 from manage.setup.secret_files import SecretFiles
-from manage.setup.step import Found, Step
+from manage.setup.step import Step, Undone
 
 NAME = "bus-url"
 _USER = "syros"
-_REMEDY = "install RabbitMQ here and have it run, or give --bus-url-file"
+REMEDY = "install RabbitMQ here and have it run, or give --bus-url-file"
+_AGAIN = "`syros-manage setup`, or on the broker's host "
+_REMEDIES = {
+    bus.Fault.UNREACHABLE: "have it run (`systemctl start rabbitmq-server`), or mend its URL, or a firewall",
+    bus.Fault.UNTRUSTED: "set [bus] ca_file to the CA of the broker's certificate",
+    bus.Fault.LOGIN: f"{_AGAIN}`rabbitmqctl change_password {_USER}` with the password of {NAME}",
+    bus.Fault.VHOST: f"{_AGAIN}`rabbitmqctl add_vhost {_USER}` and `set_permissions`",
+    bus.Fault.PERMISSION: f"{_AGAIN}`rabbitmqctl set_permissions -p {_USER} {_USER} '.*' '.*' '.*'`",
+}
+_LOCAL = ("127.0.0.1", "::1", "localhost")
 
 
-def step(files: SecretFiles, url: str | None) -> Step:
-    """Write the URL that is told; without one, make a user and a virtual host here."""
+def step(context: Context, files: SecretFiles, url: str | None) -> Step:
+    """Write the URL that is told; without one, make a user and a virtual host here, or mend what they lack."""
 
-    def look() -> Found:
-        return files.look_at_url(NAME, url, _shown)
+    def look() -> Finding:
+        fault = files.fault_of_url(NAME, url)
+        if fault is not None:
+            return finding.wrong("broker", fault, "`syros-manage setup` makes it so")
+        known = files.read(NAME) or ""
+        try:
+            if context.config.section("bus", config.Bus).url != known:
+                text = f"the configuration's [bus] has another URL than {NAME}"
+                return finding.wrong("broker", text, f"[bus] needs `url_file`, the path of {NAME}")
+        except config.ConfigError as err:
+            return finding.wrong("broker", str(err), f"[bus] needs `url_file`, the path of {NAME}")
+        trouble = context.bus.trouble()
+        if trouble is None:
+            return finding.well("broker", _shown(known))
+        return finding.wrong("broker", f"{_shown(known)}: {_said(trouble)}", _REMEDIES[trouble.fault])
 
     def make() -> str:
+        known = files.read(NAME)
         if url is not None:
             files.write(NAME, url)
+            _verify(context)
             return f"wrote {files.folder / NAME}"
-        password = secrets.token_hex(24)
-        known = _control("list_users").split()
+        if known is not None and not is_here(known):
+            _verify(context)
+        wanted = _ours(known)
+        users = _control("list_users").split()
         # a user that is there from an earlier try has a password that nobody knows
-        _control("change_password" if _USER in known else "add_user", _USER, told=password + "\n")
-        if _USER not in _control("list_vhosts").split():
-            _control("add_vhost", _USER)
-        _control("set_permissions", "-p", _USER, _USER, ".*", ".*", ".*")
-        files.write(NAME, f"amqp://{_USER}:{password}@127.0.0.1/{_USER}")
-        return f"made user and virtual host {_USER}"
+        _control("change_password" if wanted.user in users else "add_user", wanted.user, told=wanted.password + "\n")
+        if wanted.vhost not in _control("list_vhosts").split():
+            _control("add_vhost", wanted.vhost)
+        _control("set_permissions", "-p", wanted.vhost, wanted.user, ".*", ".*", ".*")
+        if known is None:
+            files.write(NAME, wanted.url)
+        _verify(context)
+        return f"made user {wanted.user} and virtual host {wanted.vhost}"
 
     return Step("broker", look, make)
+
+
+class Account:
+    """A user, with its password, and the virtual host, as a URL has them."""
+
+    def __init__(self, url: str) -> None:
+        parts = urlsplit(url)
+        self.url = url
+        self.user = unquote(parts.username or "guest")
+        self.password = unquote(parts.password or "guest")
+        self.vhost = unquote(parts.path.removeprefix("/")) or "/"
+
+
+def is_here(url: str) -> bool:
+    """Tell whether the broker is on this machine."""
+    return urlsplit(url).hostname in _LOCAL
+
+
+def _ours(known: str | None) -> Account:
+    password = secrets.token_hex(24)
+    return Account(known or f"amqp://{_USER}:{quote(password)}@127.0.0.1/{_USER}")
+
+
+def _verify(context: Context) -> None:
+    try:
+        trouble = context.bus.trouble()
+    except config.ConfigError as err:
+        raise Undone(str(err), f"[bus] needs `url_file`, the path of {NAME}") from err
+    if trouble is not None:
+        raise Undone(_said(trouble), _REMEDIES[trouble.fault])
+
+
+def _said(trouble: bus.Trouble) -> str:
+    return f"{trouble.fault.value} ({trouble.words})"
 
 
 def _shown(url: str) -> str:
@@ -43,4 +109,4 @@ def _shown(url: str) -> str:
 
 
 def _control(*words: str, told: str = "") -> str:
-    return tool.run(["rabbitmqctl", "--quiet", *words], told=told, remedy=_REMEDY)
+    return tool.run(["rabbitmqctl", "--quiet", *words], told=told, remedy=REMEDY)

@@ -9,9 +9,12 @@ from pathlib import Path
 
 from cloud import vault
 from common import private_file
-from manage.setup.step import Found, Step
+from manage import finding
+from manage.finding import Finding
+from manage.setup.step import Step
 
 FOLDER = Path("/etc/syros/secrets")
+_AGAIN = "`syros-manage setup` makes it so"
 
 #: what each is made by
 _MAKERS: dict[str, Callable[[], str]] = {
@@ -38,14 +41,14 @@ class SecretFiles:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         private_file.write(self.folder / name, text + "\n")
 
-    def look_at_url(self, name: str, url: str | None, shown: Callable[[str], str]) -> Found:
-        """Tell whether a URL is there, and is the one that is told, if one is; `shown` hides what is secret of it."""
+    def fault_of_url(self, name: str, url: str | None) -> str | None:
+        """Say in words if a URL is not there, or not the one that is told, if one is."""
         known = self.read(name)
         if known is None:
-            return Found(well=False, detail=f"{self.folder / name} is not there")
+            return f"{self.folder / name} is not there"
         if url is not None and url != known:
-            return Found(well=False, detail=f"{self.folder / name} is another URL")
-        return Found(well=True, detail=shown(known))
+            return f"{self.folder / name} is another URL"
+        return None
 
     def step(self) -> Step:
         """Make what is made up: keys and tokens. One that is there is never changed."""
@@ -54,18 +57,23 @@ class SecretFiles:
     def _missing(self) -> list[str]:
         return [name for name in _MAKERS if self.read(name) is None]
 
-    def _look(self) -> Found:
-        missing = self._missing()
-        loose = [each.name for each in sorted(self.folder.glob("*")) if each.stat().st_mode & 0o077]
+    def _loose(self) -> list[Path]:
+        known = [self.folder, *sorted(self.folder.glob("*"))] if self.folder.exists() else []
+        return [each for each in known if each.stat().st_mode & 0o077]
+
+    def _look(self) -> Finding:
+        loose = self._loose()
         if loose:
-            return Found(well=False, detail=f"others than root can read {', '.join(loose)} in {self.folder}")
-        where = f"{self.folder} is without {', '.join(missing)}" if missing else str(self.folder)
-        return Found(well=not missing, detail=where)
+            return finding.wrong("secrets", f"others than root can read {finding.some(list(map(str, loose)))}", _AGAIN)
+        missing = self._missing()
+        if missing:
+            return finding.wrong("secrets", f"{self.folder} is without {', '.join(missing)}", _AGAIN)
+        return finding.well("secrets", str(self.folder))
 
     def _make(self) -> str:
         made = self._missing()
         for name in made:
             self.write(name, _MAKERS[name]())
-        for each in self.folder.glob("*"):
-            each.chmod(0o600)
+        for each in self._loose():
+            each.chmod(0o700 if each.is_dir() else 0o600)
         return f"made {', '.join(made)} in {self.folder}" if made else f"closed {self.folder}"

@@ -5,23 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from manage.finding import Finding
+
 
 class Undone(Exception):
-    """A step can't be done here; the text says why, and what to do instead."""
+    """A step can't be done here; the text says why, and `remedy` what to do instead."""
 
-
-@dataclass(frozen=True)
-class Found:
-    """How things are: `well` or not, and in words."""
-
-    well: bool
-    detail: str
+    def __init__(self, detail: str, remedy: str) -> None:
+        super().__init__(detail)
+        self.remedy = remedy
 
 
 @dataclass(frozen=True)
 class Step:
-    """`look` changes nothing. `make` makes it well, and tells what it did; it raises Undone."""
+    """`look` changes nothing. `make` makes it well, and tells what it did; either raises Undone."""
 
     name: str
-    look: Callable[[], Found]
+    look: Callable[[], Finding]
     make: Callable[[], str]

@@ -11,17 +11,17 @@ from manage.setup.step import Undone
 _TIMEOUT = 60.0
 
 
-def run(command: Sequence[str], *, told: str = "", remedy: str) -> str:
+def run(command: Sequence[str], *, told: str = "", remedy: str, timeout: float = _TIMEOUT) -> str:
     """Run a command with that standard input; give its output. Raises Undone, with the remedy."""
     if shutil.which(command[0]) is None:
-        raise Undone(f"{command[0]} is not on this machine: {remedy}")
+        raise Undone(f"{command[0]} is not on this machine", remedy)
     try:
         done = subprocess.run(
-            list(command), input=told, capture_output=True, text=True, timeout=_TIMEOUT, check=False, cwd="/"
+            list(command), input=told, capture_output=True, text=True, timeout=timeout, check=False, cwd="/"
         )
     except subprocess.TimeoutExpired as err:
-        raise Undone(f"{command[0]} has not ended within {_TIMEOUT:g} s: {remedy}") from err
+        raise Undone(f"{command[0]} has not ended within {timeout:g} s", remedy) from err
     if done.returncode:
         words = (done.stderr or done.stdout).strip().splitlines()
-        raise Undone(f"{command[0]}: {words[-1] if words else 'failed'}: {remedy}")
+        raise Undone(f"{command[0]}: {words[-1] if words else 'failed'}", remedy)
     return done.stdout

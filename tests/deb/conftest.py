@@ -15,7 +15,7 @@ from tests.deb.site import add_packages
 ROOT = Path(__file__).parents[2]
 #: a kernel may be without nftables' `queue`, which nfdhcpd's rules say
 WITHOUT_RULES = "[Service]\nExecStartPre=\n"
-_BUILD_TIMEOUT = 900.0
+BUILD_TIMEOUT = 900.0
 _BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _FENCED = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 
@@ -41,7 +41,7 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     if subprocess.run(["dpkg-checkbuilddeps"], cwd=ROOT, capture_output=True, check=False).returncode:
         missing("what the packages are built with is not installed")
     folder = tmp_path_factory.mktemp("deb")
-    process.run([str(ROOT / "debian/build"), str(folder)], timeout=_BUILD_TIMEOUT)
+    process.run([str(ROOT / "debian/build"), str(folder)], timeout=BUILD_TIMEOUT)
     return sorted(folder.glob("*.deb"))
 
 

@@ -9,8 +9,11 @@ import pytest
 from lab import process
 from lab.machine import Machine
 from tests.deb.conftest import ROOT, WITHOUT_RULES, commands
+from tests.unit.rapi import certificates
 
 DAEMONS = ("apiserver", "dispatcher", "eventd", "metadatad", "nfdhcpd", "seriald", "vncauthproxy")
+#: what is this machine's own, whatever it has
+KERNELS = ("nftables", "nft queue", "nfnetlink_queue", "tun", "br_netfilter", "clock")
 
 
 @pytest.fixture(scope="module")
@@ -32,9 +35,12 @@ def cloud(machine: Machine) -> Machine:
 
 
 def test_setup_does_everything_once_and_finds_it_well_afterwards(cloud: Machine) -> None:
-    again = cloud.ask("syros-manage", "--format", "json", "setup")
-    assert {row["state"] for row in json.loads(again.stdout)} == {"ok"}
-    assert cloud.ask("syros-manage", "--format", "json", "setup", "--check").stdout == again.stdout
+    # what to do next is on standard error
+    again = json.loads(cloud.ask("syros-manage", "--format", "json", "setup").stdout)
+    assert {row["state"] for row in again} == {"ok"}, again
+    looked = json.loads(cloud.ask("syros-manage", "--format", "json", "setup", "--check").stdout)
+    assert {row["state"] for row in looked} == {"ok"}, looked
+    assert [row["step"] for row in again] == [row["step"] for row in looked][: len(again)]
 
 
 def test_the_first_admin_logs_in(cloud: Machine) -> None:
@@ -108,6 +114,51 @@ def test_the_api_server_reads_its_configuration_again(cloud: Machine) -> None:
         timeout=60,
     )
     assert cloud.run("systemctl", "show", "syros-apiserver", "--property=MainPID") == before
+
+
+def test_a_node_is_told_what_it_lacks_and_nothing_else(cloud: Machine) -> None:
+    def lacking() -> dict[str, str]:
+        told = json.loads(cloud.ask("syros-manage", "--format", "json", "node", "check", "--bridge", "br0").stdout)
+        troubles = {row["check"]: row["detail"] for row in told if row["state"] == "trouble"}
+        return {check: detail for check, detail in troubles.items() if check not in KERNELS}
+
+    # there is no Ganeti, and the rules were left out above
+    known = {"ganeti", "nfdhcpd's rules"}
+    assert lacking().keys() == {*known, "bridges"}
+    cloud.run("ip", "link", "add", "br0", "type", "bridge")
+    assert lacking()["bridges"] == "br0 is down"
+    cloud.run("ip", "link", "set", "br0", "up")
+    assert lacking().keys() == known
+    hook = "/etc/ganeti/hooks/instance-add-post.d/syros"
+    cloud.run("chmod", "-x", hook)
+    assert lacking()["hooks"] == "not executable: instance-add-post.d/syros"
+    cloud.run("/opt/venvs/syros/bin/python", "-m", "ganeti_hooks.install")
+    cloud.run("systemctl", "stop", "syros-seriald")
+    assert lacking().keys() == {*known, "syros-seriald.service"}
+    cloud.run("systemctl", "start", "syros-seriald")
+    cloud.run("ip", "link", "del", "br0")
+
+
+def test_a_cluster_that_can_not_be_reached_or_trusted_is_told(cloud: Machine) -> None:
+    (cloud.root / "root/rapi-password").write_text("secret\n")
+    (cloud.root / "root/another-ca.pem").write_text(certificates.make("another").pem)
+    add = ["syros-manage", "backend", "add", "--rapi-user", "syros", "--rapi-password-file", "/root/rapi-password"]
+    add += ["--no-refresh", "--ca-file", "/root/another-ca.pem", "--rapi-url"]
+
+    def told() -> dict[str, str]:
+        looked = cloud.ask("syros-manage", "--format", "json", "setup", "--check")
+        assert looked.returncode == 1
+        return {row["step"]: row["detail"] for row in json.loads(looked.stdout) if row["state"] == "trouble"}
+
+    cloud.run(*add, "https://127.0.0.1:5080", "lab")
+    assert told() == {"backend lab": "https://127.0.0.1:5080: nothing listens there (Connection refused)"}
+    simulator = ["/opt/venvs/syros/bin/syros-gntsim", "--data", "/run/gntsim"]
+    cloud.run("systemd-run", "--unit=gntsim", *simulator)
+    process.wait_until(
+        lambda: "is not of the CA that is trusted" in told()["backend lab"], what="the simulated cluster", timeout=60
+    )
+    cloud.run("systemctl", "stop", "gntsim")
+    cloud.run("syros-manage", "backend", "remove", "lab", "--yes")
 
 
 def test_man_pages_and_completions_are_there(cloud: Machine) -> None:

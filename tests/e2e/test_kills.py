@@ -63,7 +63,7 @@ def test_two_hundred_kills_leave_nothing_lost_doubled_or_stuck(cloud: fleet.Flee
 
 def test_networks_as_ganetis_objects_come_and_go_whoever_of_ours_is_killed(cloud: fleet.Fleet) -> None:
     network = _small_network(cloud)
-    backends.set_network_objects(cloud.cloud, "simulated", wanted=True)
+    backends.change(cloud.cloud, "simulated", backends.BackendChange(network_objects=True))
     dice = random.Random(SEED)
     ours = [name for name in cloud.programs if name != "gntsim"]
     for number in range(4):

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import ssl
 import subprocess
 import sys
 import urllib.error
@@ -21,6 +22,7 @@ from db import schema
 from db.sessions import Sessions
 from db.users import Role
 from lab import process
+from tests.support.authority import Authority
 from tests.unit.apiserver.asking import login_body
 
 WORKERS = 2
@@ -105,7 +107,8 @@ def test_a_user_logs_in_at_any_worker_and_is_known_at_all(api: Api) -> None:
 
 def test_what_is_not_ready_is_named(api: Api) -> None:
     status, _, text = api.ask("/readyz")
-    assert (status, json.loads(text)) == (503, {"status": "not ready", "database": "ok", "bus": "unreachable"})
+    said = {"status": "not ready", "database": "ok", "bus": "unreachable", "schema": "ok"}
+    assert (status, json.loads(text)) == (503, said)
 
 
 def test_any_worker_gives_the_numbers_of_all(api: Api) -> None:
@@ -150,6 +153,46 @@ def test_sighup_with_a_configuration_that_can_not_be_meant_changes_nothing(api: 
     until(lambda: "did you mean workers?" in api.log.read_text())
     until(lambda: len(api.workers()) == WORKERS)
     assert api.ask("/identity/v3")[0] == 200
+
+
+def test_tls_is_served_and_a_renewed_certificate_is_shown_without_a_restart(tmp_path: Path, postgres_url: str) -> None:
+    first, second = Authority(tmp_path / "first"), Authority(tmp_path / "second")
+    cert, key = first.issue("api")
+    port = process.free_port()
+    file = tmp_path / "syros.toml"
+    file.write_text(
+        f'[database]\nurl = "{postgres_url}"\n[bus]\nurl = "amqp://127.0.0.1:1/"\n'
+        f'[secrets]\nkey = "{vault.new_key()}"\n[api]\nport = {port}\nworkers = 1\ncert = "{cert}"\nkey = "{key}"\n'
+    )
+
+    def version(ca: Path) -> str:
+        """Ask for the versions, trusting that CA; give where clients are sent."""
+        context = ssl.create_default_context(cafile=ca)
+        with urllib.request.urlopen(f"https://127.0.0.1:{port}/identity/v3", timeout=20, context=context) as answer:
+            return str(json.loads(answer.read())["version"]["links"][0]["href"])
+
+    def trusts(ca: Path) -> bool:
+        try:
+            return version(ca) != ""
+        except OSError:
+            return False
+
+    command = [sys.executable, "-m", "apiserver", "--config", str(file)]
+    running = process.Guarded(command, log=tmp_path / "log", env=dict(os.environ), cwd=Path(__file__).parents[3])
+    try:
+        until(lambda: trusts(first.ca))
+        assert version(first.ca).startswith(f"https://127.0.0.1:{port}/")
+        assert not trusts(second.ca)
+        for new, old in zip(second.issue("api"), (cert, key), strict=True):
+            old.write_bytes(new.read_bytes())
+        running.send_signal(signal.SIGHUP)
+        until(lambda: trusts(second.ca))
+        assert not trusts(first.ca)
+        cert.write_text("nonsense")
+        running.send_signal(signal.SIGHUP)
+        until(lambda: "[api] cert and key" in (tmp_path / "log").read_text())
+    finally:
+        running.kill()
 
 
 def test_sigterm_ends_it_in_good_order(api: Api) -> None:

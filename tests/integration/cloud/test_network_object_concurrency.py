@@ -15,7 +15,7 @@ from tests.support.clouds import World
 
 
 def wanting(world: World) -> World:
-    backends.set_network_objects(world.cloud, world.backend.name, wanted=True)
+    backends.change(world.cloud, world.backend.name, backends.BackendChange(network_objects=True))
     with world.cloud.sessions.begin() as db:
         row = db.get(Backend, world.backend.id)
         assert row is not None

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import resource
 import signal
+import socket
+import ssl
 import stat
 import subprocess
 import sys
@@ -14,8 +16,10 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 
 from lab import process
+from tests.support.authority import Authority
 from tests.unit.seriald.fakes import PATIENCE, TOKEN, Daemon, FakeQemu, operator, read
 
 Start = Callable[..., Daemon]
@@ -288,3 +292,56 @@ def test_a_crash_between_two_names_of_one_socket_is_recovered_from(start: Start,
     daemon.wait_log(NAME, b"heard")
     daemon.stop()
     assert sorted(path.name for path in daemon.ctrl.iterdir()) == [f"{NAME}.serial"]
+
+
+def serial_of(port: int, authority: Authority) -> int:
+    """The number of the certificate that a port shows, if it is to be believed."""
+    tls = ssl.create_default_context(cafile=authority.ca)
+    with socket.create_connection(("127.0.0.1", port), PATIENCE) as plain:
+        with tls.wrap_socket(plain, server_hostname="127.0.0.1") as shown:
+            found = shown.getpeercert(binary_form=True)
+            assert found is not None
+            return x509.load_der_x509_certificate(found).serial_number
+
+
+def test_a_sighup_renews_the_certificate_and_ends_no_console(tmp_path: Path, qemu: Qemu) -> None:
+    guest = qemu(NAME)
+    authority = Authority(tmp_path / "authority")
+    cert, key = authority.issue("node")
+    port = process.free_port()
+    config = tmp_path / "syros.toml"
+    config.write_text(
+        f'[seriald]\nctrl_dir = "{tmp_path}/ctrl"\nstate_dir = "{tmp_path}/state"\nhost = "127.0.0.1"\n'
+        f'port = {port}\ntoken = "{TOKEN}"\ncert = "{cert}"\nkey = "{key}"\n'
+    )
+    said = tmp_path / "said"
+    command = [sys.executable, "-m", "seriald", "--config", str(config)]
+
+    def heard(event: str, times: int) -> None:
+        process.wait_until(lambda: said.read_text().count(event) >= times, what=event, timeout=PATIENCE, every=0.02)
+
+    with said.open("w") as file, ExitStack() as stack:
+        running = stack.enter_context(subprocess.Popen(command, cwd=Path(__file__).parents[3], stderr=file))
+        stack.callback(running.terminate)
+        heard("seriald.started", 1)
+        guest.accept()
+        before = serial_of(port, authority)
+        tls = ssl.create_default_context(cafile=authority.ca)
+        plain = stack.enter_context(socket.create_connection(("127.0.0.1", port), PATIENCE))
+        viewer = stack.enter_context(tls.wrap_socket(plain, server_hostname="127.0.0.1"))
+        lines = ["Connection: Upgrade", "Upgrade: syros-serial", f"Authorization: Bearer {TOKEN}"]
+        viewer.sendall("\r\n".join([f"GET /v1/console/{NAME} HTTP/1.1", "Host: node", *lines, "", ""]).encode())
+        head = b""
+        while not head.endswith(b"\r\n\r\n"):
+            head += viewer.recv(1)
+        authority.issue("node")
+        running.send_signal(signal.SIGHUP)
+        heard("certificate.read", 1)
+        after = serial_of(port, authority)
+        assert after != before
+        cert.write_text("nothing")
+        running.send_signal(signal.SIGHUP)
+        heard("certificate.unusable", 1)
+        assert serial_of(port, authority) == after
+        guest.print(b"still")
+        assert read(viewer, 5) == b"still"

@@ -13,7 +13,10 @@ def test_a_living_process_says_so(anyone: Asking) -> None:
 
 def test_ready_is_when_database_and_bus_answer(anyone: Asking) -> None:
     answer = anyone.get("/readyz")
-    assert (answer.status_code, answer.json) == (200, {"status": "ready", "database": "ok", "bus": "ok"})
+    assert (answer.status_code, answer.json) == (
+        200,
+        {"status": "ready", "database": "ok", "bus": "ok", "schema": "ok"},
+    )
 
 
 def test_without_the_bus_it_is_not_ready_and_says_so(anyone: Asking, bus: Bus) -> None:

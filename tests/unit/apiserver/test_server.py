@@ -1,7 +1,9 @@
 import http.client
+import io
 import socket
 import struct
 import threading
+import urllib.request
 from collections.abc import Iterator
 
 import flask
@@ -27,6 +29,17 @@ def test_a_port_that_is_taken_is_an_error_and_not_the_end(app: flask.Flask) -> N
     with pytest.raises(OSError, match="in use"):
         server.serve(app, "127.0.0.1", serving.port)
     serving.stop()
+
+
+def test_a_file_is_closed_that_was_sent() -> None:
+    sent = io.BytesIO(b"whole")
+    app = flask.Flask(__name__)
+    app.get("/")(lambda: flask.send_file(sent, mimetype="text/plain"))
+    serving = server.serve(app, "127.0.0.1", 0)
+    with urllib.request.urlopen(f"http://127.0.0.1:{serving.port}/", timeout=10) as answer:
+        assert answer.read() == b"whole"
+    serving.stop()
+    assert sent.closed
 
 
 def test_an_answer_is_closed_when_its_client_has_hung_up() -> None:

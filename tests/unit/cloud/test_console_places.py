@@ -80,7 +80,7 @@ def test_a_node_whose_address_is_not_known_is_reached_by_its_name(world: World, 
 
 @pytest.mark.parametrize("bind", ["127.0.0.1", "127.8.8.8", "::1", "lo", "localhost"])
 def test_loopback_is_out_of_reach_and_the_reason_is_told(world: World, guest: Guest, bind: str) -> None:
-    with pytest.raises(Conflict, match=f"from outside its node.*{bind}"):
+    with pytest.raises(Conflict, match=f"^server web: .* from outside its node.*{bind}"):
         places(world, instance(bind)).screen(guest)
 
 
@@ -98,7 +98,7 @@ def test_loopback_is_out_of_reach_and_the_reason_is_told(world: World, guest: Gu
     ],
 )
 def test_a_server_without_a_screen_is_a_conflict(world: World, guest: Guest, told: object) -> None:
-    with pytest.raises(Conflict):
+    with pytest.raises(Conflict, match=r"^server web\b"):
         places(world, told).screen(guest)
 
 

@@ -21,7 +21,7 @@ from tests.support.clouds import World
 
 @pytest.fixture
 def objects(world: World) -> World:
-    backends.set_network_objects(world.cloud, world.backend.name, wanted=True)
+    backends.change(world.cloud, world.backend.name, backends.BackendChange(network_objects=True))
     return world
 
 
@@ -149,7 +149,7 @@ def test_a_stray_that_somebody_uses_stays(objects: World, server: str) -> None:
 def test_servers_from_before_the_choice_get_their_network_and_come_in_when_they_are_stopped(world: World) -> None:
     made_networks.add(world.cloud, "192.0.2.0/28")
     server = world.active()
-    backends.set_network_objects(world.cloud, world.backend.name, wanted=True)
+    backends.change(world.cloud, world.backend.name, backends.BackendChange(network_objects=True))
     assert kinds(reconcile(world)) == [(Kind.MISSING, True)]
     assert world.settle_networks() == ["add-network", "connect-network"]
     assert kinds(reconcile(world)) == [(nic_drift.Kind.OUTSIDE, False)], "its guest runs"
@@ -170,7 +170,7 @@ def test_a_nic_that_would_get_another_mac_stays_outside(world: World) -> None:
     (view,) = networks.create(world.cloud, caller, [spec])
     made_networks.add_subnet(world.cloud, view.network.id, "192.0.2.0/28")
     server = world.active()
-    backends.set_network_objects(world.cloud, world.backend.name, wanted=True)
+    backends.change(world.cloud, world.backend.name, backends.BackendChange(network_objects=True))
     reconcile(world)
     world.settle_networks()
     assert shown(world, view.network.id)["mac_prefix"] == "aa:01:00"
@@ -195,5 +195,5 @@ def test_a_nic_in_a_network_that_failed_is_right_as_it_is(objects: World, server
 
 
 def test_a_choice_that_was_taken_back_says_nothing_of_nics(objects: World, server: str) -> None:
-    backends.set_network_objects(objects.cloud, objects.backend.name, wanted=False)
+    backends.change(objects.cloud, objects.backend.name, backends.BackendChange(network_objects=False))
     assert reconcile(objects, repair=False) == []

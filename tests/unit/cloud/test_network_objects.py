@@ -25,7 +25,7 @@ LEASE = 46
 @pytest.fixture
 def objects(world: World) -> World:
     """A world whose operator wants objects."""
-    backends.set_network_objects(world.cloud, world.backend.name, wanted=True)
+    backends.change(world.cloud, world.backend.name, backends.BackendChange(network_objects=True))
     return world
 
 
@@ -368,7 +368,7 @@ def test_a_choice_that_was_taken_back_leaves_nics_and_takes_the_network_when_gan
     objects: World, network: str
 ) -> None:
     server = active(objects)
-    backends.set_network_objects(objects.cloud, objects.backend.name, wanted=False)
+    backends.change(objects.cloud, objects.backend.name, backends.BackendChange(network_objects=False))
     second = active(objects)
     assert objects.rapi.instances[f"syros-{second}"].nics[0].network is None
     assert sweep(objects) == 1

@@ -18,6 +18,7 @@ from db.networks import Kind, Subnet
 from ganeti_hooks import kvm_network, mac_filter
 from ganeti_hooks.nic import describe
 from ganeti_hooks.refused import Refused
+from nfdhcpd.lease import Lease
 from tests.support import networks
 from tests.support.clouds import World
 
@@ -101,6 +102,27 @@ def test_tags_are_such_as_ganeti_takes(world: World) -> None:
 
     assert len(made) == len(set(made)) > 5
     assert [tag for tag in made if not re.fullmatch(r"[\w.+*/:@-]{1,128}", tag, re.ASCII)] == []
+
+
+def test_a_router_outside_of_the_prefix_is_on_the_link_by_all_that_a_guest_is_told(world: World) -> None:
+    networks.add(world.cloud, "192.0.2.0/29")
+    routes = [{"destination": "10.0.0.0/8", "nexthop": "192.0.2.5"}]
+    change_subnet(world, 4, gateway="198.51.100.1", routes=routes)
+    made = world.create_one()
+
+    with world.cloud.sessions.read() as db:
+        told = guest_network.config(ports.places(db, [made])[made])
+    assert told is not None
+    (interface,) = told["ethernets"].values()
+    assert interface["routes"] == [
+        {"to": "10.0.0.0/8", "via": "192.0.2.5"},
+        {"to": "0.0.0.0/0", "via": "198.51.100.1", "on-link": True},
+    ]
+    read = bindings.decode(json.dumps(kvm_network.binding(describe(environ(world, made)))).encode())
+    lease = Lease.of(read, b"")
+    assert lease is not None
+    classless = bytes.fromhex("20c6336401 00000000 080a c0000205 00c6336401")
+    assert lease.options[121] == classless
 
 
 def test_the_create_carries_the_tags(world: World) -> None:

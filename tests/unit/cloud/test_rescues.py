@@ -22,7 +22,7 @@ CD = {"boot_order": "cdrom", "cdrom_disk_type": "ide", "kernel_path": "", "cdrom
 @pytest.fixture
 def running(world: World) -> str:
     """A server that can be rescued."""
-    backends.set_rescue_image(world.cloud, world.backend.name, ISO)
+    backends.change(world.cloud, world.backend.name, backends.BackendChange(rescue_image=ISO))
     return world.active()
 
 
@@ -93,7 +93,7 @@ def test_where_there_is_no_rescue_system_nothing_begins(world: World) -> None:
 
 
 def test_a_rescue_system_that_is_taken_away_does_not_keep_servers_in_it(world: World, rescued: str) -> None:
-    backends.set_rescue_image(world.cloud, world.backend.name, None)
+    backends.change(world.cloud, world.backend.name, backends.BackendChange(rescue_image=""))
     end(world, rescued)
     world.run_out(rescued)
     assert world.instance(rescued).task is None
@@ -217,14 +217,13 @@ def test_a_restored_server_is_as_rescued_as_before_its_delete(world: World, resc
     assert world.instance(rescued).task is Task.RESCUED
 
 
-@pytest.mark.parametrize(
-    "image", ["rescue.iso", "/srv/../etc/x.iso", "/srv/", "//x.iso", "file:///x.iso", "/ä.iso", ""]
-)
+@pytest.mark.parametrize("image", ["rescue.iso", "/srv/../etc/x.iso", "/srv/", "//x.iso", "file:///x.iso", "/ä.iso"])
 def test_an_image_that_ganeti_would_refuse_is_refused_at_once(world: World, image: str) -> None:
     with pytest.raises(Invalid, match="rescue_image"):
-        backends.set_rescue_image(world.cloud, world.backend.name, image)
+        backends.change(world.cloud, world.backend.name, backends.BackendChange(rescue_image=image))
 
 
-@pytest.mark.parametrize("image", [ISO, "http://boot.example/rescue.iso", "https://boot.example/r.iso", None])
-def test_an_image_is_a_path_or_a_url_or_none(world: World, image: str | None) -> None:
-    assert backends.set_rescue_image(world.cloud, world.backend.name, image).rescue_image == image
+@pytest.mark.parametrize("image", [ISO, "http://boot.example/rescue.iso", "https://boot.example/r.iso", ""])
+def test_an_image_is_a_path_or_a_url_or_none(world: World, image: str) -> None:
+    change = backends.BackendChange(rescue_image=image)
+    assert backends.change(world.cloud, world.backend.name, change).rescue_image == (image or None)

@@ -3,12 +3,13 @@
 import json
 import shutil
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from click.testing import CliRunner, Result
 
 from cloud import accounts, backends, flavors, instances, sweeper, vault
@@ -26,6 +27,7 @@ from gntsim import settings as gntsim_settings
 from gntsim.server import Simulator
 from manage.__main__ import cli
 from manage.context import Wiring
+from manage.node.host import Host
 
 
 class Answer:
@@ -48,6 +50,8 @@ class Operator:
         self.folder = folder
         self.key = vault.new_key()
         self.bus: bus.Bus = MemoryBus()
+        #: a machine with nothing on it
+        self.host = Host(folder / "machine", name=lambda: "cloud.example")
         self.config = folder / "syros.toml"
         self.config.write_text("")
         self.environ = {
@@ -60,7 +64,7 @@ class Operator:
 
     def run(self, *arguments: str, code: int | None = 0, stdin: str | None = None) -> Answer:
         """Run a command; it has to end with this code, if one is given."""
-        wiring = Wiring(environ=self.environ, make_bus=lambda _: self.bus)
+        wiring = Wiring(environ=self.environ, make_bus=lambda _: self.bus, host=self.host)
         result = CliRunner().invoke(cli, arguments, input=stdin, obj=wiring)
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception
@@ -106,6 +110,7 @@ def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def bare(tmp_path: Path) -> Iterator[Operator]:
     """An operator whose database is empty."""
     operator = Operator(tmp_path)
+    (tmp_path / "syros.db").touch()
     yield operator
     operator.sessions.close()
 
@@ -144,6 +149,22 @@ def add_arguments(operator: Operator, simulator: Simulator, *more: str) -> Seque
         *("backend", "add", "lab", "--rapi-url", simulator.url, "--rapi-user", "syros", "--disk-template", "file"),
         *("--rapi-password-file", password, *trust, *more),
     )
+
+
+def statements(run: Callable[[], object]) -> int:
+    """Count the SQL that a command sends, over connections of its own."""
+    seen = []
+
+    def on_execute(_conn: object, _cursor: object, statement: str, *_rest: object) -> None:
+        seen.append(statement)
+
+    sa.event.listen(sa.Engine, "before_cursor_execute", on_execute)
+    try:
+        run()
+    finally:
+        sa.event.remove(sa.Engine, "before_cursor_execute", on_execute)
+    assert seen
+    return len(seen)
 
 
 class Tenancy:

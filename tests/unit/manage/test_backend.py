@@ -5,7 +5,7 @@ import ssl
 
 import pytest
 
-from cloud import backends
+from cloud import backends, vault
 from gntsim.server import Simulator
 from manage import certificates
 from rapi.errors import RapiUnreachable
@@ -126,7 +126,27 @@ def test_without_the_key_no_backend_is_added(operator: Operator, simulator: Simu
 
     answer = operator.run(*add_arguments(operator, simulator), code=2)
 
+    assert answer.err.startswith("syros-manage: [secrets] key is not set: key_file names the file")
+    assert "/etc/syros/secrets/key" in answer.err
     assert "syros-manage key new" in answer.err
+    assert "opens nothing that is sealed already" in answer.err
+
+
+def test_with_another_key_it_is_said_which_is_wanted_and_what_to_do_without(
+    operator: Operator, simulator: Simulator
+) -> None:
+    operator.run(*add_arguments(operator, simulator))
+    operator.environ["SYROS_SECRETS_KEY"] = vault.new_key()
+
+    answer = operator.run("backend", "refresh", "lab", code=2)
+
+    assert "sealed: that was done with another key" in answer.err
+    assert "/etc/syros/secrets/key" in answer.err
+    assert "syros-manage backend set NAME --rapi-password-file FILE" in answer.err
+
+    password = operator.file("rapi-password", "secret\n")
+    operator.run("backend", "set", "lab", "--rapi-password-file", password)
+    assert operator.json("backend", "refresh", "lab")[0]["condition"] == "ok"
 
 
 def test_flags_are_set_and_taken_back(operator: Operator, simulator: Simulator) -> None:
@@ -184,3 +204,70 @@ def test_a_rescue_image_is_set_changed_and_taken_away(operator: Operator, simula
     assert operator.json("backend", "set", "lab", "--rescue-image", "")["rescue_image"] is None
     refused = operator.run("backend", "set", "lab", "--rescue-image", "two.iso", code=2)
     assert "rescue_image" in refused.err
+
+
+def test_all_that_a_backend_is_added_with_can_be_changed(operator: Operator, simulator: Simulator) -> None:
+    made = operator.json(*add_arguments(operator, simulator, "--no-refresh", "--hvparam", "a=1", "--hvparam", "b=2"))
+    changed = {
+        "rapi_urls": [NOBODY], "rapi_user": "other", "rapi_fingerprint": "ab" * 32, "rapi_ca": False, "prefix": "mine-",
+        "disk_template": "drbd", "hypervisor": "fake", "os": "", "hvparams": {"b": "3", "c": "4"}, "max_jobs": 7,
+        "rescue_image": None, "network_objects": True,
+    }  # fmt: skip
+    answer = operator.json(
+        *("backend", "set", "lab", "--rapi-url", NOBODY, "--rapi-user", "other", "--fingerprint", "AB:" * 31 + "AB"),
+        *("--prefix", "mine-", "--disk-template", "drbd", "--hypervisor", "fake", "--os", "", "--max-jobs", "7"),
+        *("--no-hvparam", "a", "--hvparam", "b=3", "--hvparam", "c=4", "--network-objects"),
+    )
+    assert answer == {**made, **changed}
+    assert operator.json("backend", "show", "lab") == answer
+
+
+def test_a_changed_password_is_sealed_and_used(operator: Operator, simulator: Simulator) -> None:
+    operator.run(*add_arguments(operator, simulator))
+    wrong = operator.file("wrong", "wrong\n")
+    shown = operator.run("backend", "set", "lab", "--rapi-password-file", wrong).out
+    assert "wrong" not in shown
+    assert "wrong" not in backends.get(operator.cloud, "lab").rapi_password
+    operator.run("backend", "refresh", "lab", code=1)
+    operator.run("backend", "set", "lab", "--rapi-password-file", operator.file("right", "secret\n"))
+    assert operator.json("backend", "refresh", "lab")[0]["condition"] == "ok"
+
+
+def test_what_is_trusted_is_changed_as_a_whole(operator: Operator, simulator: Simulator) -> None:
+    made = operator.json(*add_arguments(operator, simulator))
+    assert (made["rapi_ca"], made["rapi_fingerprint"]) == (True, None)
+    pinned = operator.json("backend", "set", "lab", "--trust-on-first-use")
+    assert (pinned["rapi_ca"], pinned["rapi_fingerprint"]) == (False, certificate_of(simulator))
+    assert operator.json("backend", "refresh", "lab")[0]["condition"] == "ok"
+    with_ca = operator.json("backend", "set", "lab", "--ca-file", str(simulator.ca_file))
+    assert (with_ca["rapi_ca"], with_ca["rapi_fingerprint"]) == (True, None)
+    system = operator.json("backend", "set", "lab", "--system-ca")
+    assert (system["rapi_ca"], system["rapi_fingerprint"]) == (False, None)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (["--max-jobs", "0"], "max_jobs"),
+        (["--prefix", "No"], "prefix"),
+        (["--rapi-url", "ftp://h"], "rapi"),
+        (["--fingerprint", "ab"], "rapi"),
+        (["--disk-template", "a" * 17], "disk_template"),
+        (["--hypervisor", "\N{LATIN SMALL LETTER E WITH ACUTE}"], "hypervisor"),
+        (["--rescue-image", "/srv/one.iso", "--hypervisor", "fake"], "rescue_image"),
+        ([], "what is to change"),
+    ],
+)
+def test_what_a_backend_can_not_be_is_refused_and_nothing_changed(
+    operator: Operator, simulator: Simulator, arguments: list[str], word: str
+) -> None:
+    made = operator.json(*add_arguments(operator, simulator, "--no-refresh"))
+    others = ["--rapi-user", "other"] if arguments else []
+    assert word in operator.run("backend", "set", "lab", *others, *arguments, code=2).err
+    assert operator.json("backend", "show", "lab") == made
+
+
+def test_a_prefix_stays_while_instances_are_named_by_it(tenancy: Tenancy) -> None:
+    tenancy.create()
+    assert "prefix" in tenancy.operator.run("backend", "set", "lab", "--prefix", "mine-", code=1).err
+    tenancy.operator.run("backend", "set", "lab", "--prefix", "syros-", "--max-jobs", "3")

@@ -24,3 +24,13 @@ def test_the_check_names_what_differs(operator: Operator) -> None:
 
     assert not found["agrees"]
     assert "strangers" in found["differences"][0]["difference"]
+
+
+def test_a_schema_of_a_later_version_is_told_of_and_left_alone(operator: Operator) -> None:
+    with operator.sessions.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = 'later'")
+
+    refused = operator.run("db", "upgrade", code=1)
+
+    assert "a later version" in refused.err
+    assert operator.json("db", "version", code=1)["version"] == "later"

@@ -1,5 +1,7 @@
 """Configuration, formats, failures: what every command shares."""
 
+from pathlib import Path
+
 import click
 import pytest
 from click.testing import CliRunner
@@ -59,6 +61,60 @@ def test_an_old_schema_names_the_command_that_helps(bare: Operator) -> None:
 
     assert "syros-manage db upgrade" in answer.err
     assert "SELECT" not in answer.err
+
+
+@pytest.fixture
+def elsewhere(bare: Operator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder to work in, without a word of where the database is."""
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr("common.config.DEFAULT_PATH", tmp_path / "nowhere" / "syros.toml")
+    del bare.environ["SYROS_CONFIG"], bare.environ["SYROS_DATABASE_URL"]
+    return folder
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["project", "list"],
+        ["project", "add", "acme"],
+        ["flavor", "list"],
+        ["image", "list"],
+        ["db", "version"],
+        ["db", "check"],
+        ["pool", "show"],
+        ["backend", "refresh"],
+    ],
+    ids=" ".join,
+)
+def test_a_database_that_is_not_there_is_said_and_not_made(
+    bare: Operator, elsewhere: Path, arguments: list[str]
+) -> None:
+    said = bare.run(*arguments, code=3).err
+    assert said.count("\n") == 1
+    for word in (f"{elsewhere}/var/syros.db", "--config", "SYROS_CONFIG", "syros.toml", "`syros-manage setup`"):
+        assert word in said
+    assert list(elsewhere.iterdir()) == []
+
+
+def test_the_health_of_nothing_is_told_and_nothing_is_made(bare: Operator, elsewhere: Path) -> None:
+    told = bare.json("status", code=3)
+    (database,) = [check for check in told["checks"] if check["check"] == "database"]
+    assert database["state"] == "unreachable"
+    assert "--config" in database["detail"]
+    assert list(elsewhere.iterdir()) == []
+
+
+def test_a_setup_without_a_configuration_makes_nothing_in_the_folder(bare: Operator, elsewhere: Path) -> None:
+    bare.run("setup", "--check", "--secrets", str(bare.folder / "secrets"), code=None)
+    assert list(elsewhere.iterdir()) == []
+
+
+def test_an_upgrade_makes_a_database_that_is_not_there(bare: Operator, elsewhere: Path) -> None:
+    bare.run("db", "upgrade")
+    assert (elsewhere / "var" / "syros.db").exists()
+    assert bare.json("project", "list") == []
 
 
 def test_an_absent_database_is_code_3_and_shows_no_password(bare: Operator) -> None:

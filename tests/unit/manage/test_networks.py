@@ -1,9 +1,29 @@
 """Networks and their subnets."""
 
 import pytest
+import sqlalchemy as sa
 
+from cloud import accounts
+from db.networks import Network
 from gntsim.server import Simulator
-from tests.unit.manage.conftest import Operator, add_arguments
+from tests.support import networks
+from tests.unit.manage.conftest import Operator, add_arguments, statements
+
+
+@pytest.mark.parametrize(
+    ("link", "why"),
+    [("a" * 16, "16 characters"), ("a bridge", "letters"), ("-br0", "letters"), ("br/0", "letters")],
+)
+@pytest.mark.parametrize("kind", ["flat", "routed"])
+def test_what_no_link_can_be_named_is_a_usage_error(operator: Operator, link: str, why: str, kind: str) -> None:
+    said = operator.run("network", "add", "public", f"--link={link}", "--kind", kind, code=2).err
+    assert "--link" in said
+    assert why in said
+    assert operator.json("network", "list") == []
+
+
+def test_a_link_may_have_fifteen_characters(operator: Operator) -> None:
+    assert operator.json("network", "add", "public", "--link", "a" * 15)["link"] == "a" * 15
 
 
 @pytest.fixture
@@ -45,19 +65,45 @@ def test_what_ganeti_has_of_a_network_is_shown_where_it_is_to_have_any(
 
 
 @pytest.mark.parametrize(
-    "arguments",
-    [["192.0.2.1/24"], ["192.0.2.0/24", "--pool", "192.0.2.9"], ["192.0.2.0/24", "--gateway", "nonsense"]],
+    ("arguments", "word"),
+    [
+        (["192.0.2.1/24"], "192.0.2.1/24"),
+        (["192.0.2.0/24", "--pool", "192.0.2.9"], "--pool: 192.0.2.9"),
+        (["192.0.2.0/24", "--pool", "192.0.2.9-x"], "--pool: 'x'"),
+        (["192.0.2.0/24", "--gateway", "nonsense"], "--gateway: 'nonsense'"),
+        (["192.0.2.0/24", "--nameserver", "ns.example"], "--nameserver: 'ns.example'"),
+        (["192.0.2.0/24", "--gateway", "192.0.2.255"], "gateway_ip: 192.0.2.255"),
+        (["2001:db8::/64", "--slaac", "--gateway", "2001:db8:1::1"], "link-local"),
+        (["2001:db8::/64", "--slaac", "--gateway", "fe80::1%br0"], "zone"),
+    ],
 )
-def test_a_subnet_that_cannot_be_meant_is_a_usage_error(operator: Operator, network: str, arguments: list[str]) -> None:
-    operator.run("network", "add-subnet", network, *arguments, code=2)
+def test_a_subnet_that_cannot_be_meant_is_a_usage_error(
+    operator: Operator, network: str, arguments: list[str], word: str
+) -> None:
+    assert word in operator.run("network", "add-subnet", network, *arguments, code=2).err
 
 
 def test_a_subnet_without_a_gateway(operator: Operator, network: str) -> None:
     assert operator.json("network", "add-subnet", network, "192.0.2.0/24", "--gateway", "none")["gateway"] is None
 
 
-def test_a_name_that_two_networks_have_has_to_be_an_id(operator: Operator, network: str) -> None:
-    operator.run("network", "add", "public", "--link", "br1")
+def test_a_name_is_had_twice_on_request_alone_and_then_has_to_be_an_id(operator: Operator, network: str) -> None:
+    refused = operator.run("network", "add", "public", "--link", "br1", code=1).err
+    assert "there is a network public already; --duplicate" in refused
+    assert len(operator.json("network", "list")) == 1
+    operator.run("network", "add", "public", "--link", "br1", "--duplicate")
 
     assert "give the id" in operator.run("network", "show", "public", code=1).err
     assert operator.json("network", "show", network)["link"] == "br0"
+
+
+def test_a_network_has_its_projects_name(operator: Operator, network: str) -> None:
+    few = statements(lambda: operator.json("network", "list"))
+    project = accounts.add_project(operator.cloud, "acme")
+    made = [networks.add(operator.cloud, "192.0.2.0/24", name=name) for name in ("one", "two")]
+    with operator.sessions.begin() as db:
+        db.execute(sa.update(Network).where(Network.id.in_(made)).values(project_id=project.id))
+    listed = {row["name"]: (row["project"], row["project_id"]) for row in operator.json("network", "list")}
+    assert listed == {"public": (None, None), "one": ("acme", project.id), "two": ("acme", project.id)}
+    assert operator.json("network", "show", "one")["project"] == "acme"
+    assert statements(lambda: operator.json("network", "list")) == few

@@ -80,3 +80,11 @@ def test_a_bridge_is_of_one_network_or_of_many(operator: Operator) -> None:
 @pytest.mark.parametrize("links", [["a bridge"], ["prv9-1"], ["prv1-99999"], ["prv1", "prv1"], ["a" * 16]])
 def test_what_is_no_bridge_is_a_usage_error(operator: Operator, links: list[str]) -> None:
     operator.run("pool", "add", *links, code=2)
+
+
+@pytest.mark.parametrize(
+    "arguments", [["a" * 16], ["a" * 13 + "1-999"], ["--mac-filtered", "a" * 16, "--prefixes", "aa:00:00"]]
+)
+def test_the_name_of_a_bridge_that_is_too_long_is_told(operator: Operator, arguments: list[str]) -> None:
+    assert "15 at most" in operator.run("pool", "add", *arguments, code=2).err
+    assert operator.json("pool", "show")["segments"] == 0

@@ -11,19 +11,21 @@ from manage.setup import database
 from tests.unit.manage.conftest import Answer, Operator
 
 Setup = Callable[..., Answer]
-STEPS = ["secrets", "database", "broker", "schema", "admin"]
+STEPS = ["secrets", "database", "broker", "policies", "schema", "tls", "admin"]
+BROKER = "amqps://syros:hush@broker.example/syros"
 
 
 @pytest.fixture
-def setup(operator: Operator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Setup:
+def setup(operator: Operator, tmp_path: Path) -> Setup:
     """Run it with a database and a broker from elsewhere, in folders of the test's."""
-    monkeypatch.setattr("manage.setup.units.steps", list)
     url, bus = tmp_path / "url", tmp_path / "bus"
     url.write_text(operator.environ["SYROS_DATABASE_URL"] + "\n")
-    bus.write_text("amqps://syros:hush@broker.example/syros\n")
+    bus.write_text(BROKER + "\n")
+    operator.environ["SYROS_BUS_URL"] = BROKER
 
     def run(*more: str) -> Answer:
         where = ["--secrets", str(tmp_path / "secrets"), "--clouds", str(tmp_path / "clouds" / "clouds.yaml")]
+        where += ["--tls", str(tmp_path / "tls")]
         told = ["--database-url-file", str(url), "--bus-url-file", str(bus)]
         return operator.run("--format", "json", "setup", *where, *told, *more, code=None)
 
@@ -37,7 +39,7 @@ def states(answer: Answer) -> dict[str, str]:
 def test_everything_is_made_once(setup: Setup) -> None:
     first, second = setup(), setup()
     assert (first.code, second.code) == (0, 0)
-    assert states(first) == {**dict.fromkeys(STEPS, "made"), "schema": "ok"}
+    assert states(first) == {**dict.fromkeys(STEPS, "made"), "schema": "ok", "policies": "ok", "tls": "ok"}
     assert states(second) == dict.fromkeys(STEPS, "ok")
 
 
@@ -88,7 +90,7 @@ def test_a_configuration_that_reads_another_database_is_said(setup: Setup, opera
     answer = setup()
     assert answer.code == 1
     assert answer.json[-1]["step"] == "schema"
-    assert "url_file" in answer.json[-1]["detail"]
+    assert "url_file" in answer.json[-1]["remedy"]
 
 
 def test_without_a_database_here_or_elsewhere_the_remedy_is_said(
@@ -99,6 +101,7 @@ def test_without_a_database_here_or_elsewhere_the_remedy_is_said(
     assert json.loads(answer.out)[-1] == {
         "step": "database",
         "state": "trouble",
-        "detail": f"runuser is not on this machine: {database.REMEDY}",
+        "detail": "runuser is not on this machine",
+        "remedy": database.REMEDY,
     }
     assert not (tmp_path / "secrets" / "database-url").exists()

@@ -35,11 +35,16 @@ class Certificate:
         return context
 
 
-def make(name: str, *, issuer: Certificate | None = None) -> Certificate:
-    """A certificate signed by its issuer, or by itself; like Ganeti's, it names no host and no extensions."""
+def make(
+    name: str, *, issuer: Certificate | None = None, shifted: datetime.timedelta = datetime.timedelta()
+) -> Certificate:
+    """A certificate signed by its issuer, or by itself; like Ganeti's, it names no host and no extensions.
+
+    It is valid for a day from now on, `shifted`.
+    """
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    now = datetime.datetime.now(datetime.UTC)
+    now = datetime.datetime.now(datetime.UTC) + shifted
     builder = (
         x509.CertificateBuilder()
         .subject_name(subject)

@@ -254,7 +254,9 @@ def test_a_server_that_has_stopped_meanwhile_keeps_the_token_good(
     anyone: Asking, token: str, active: str, become: Become
 ) -> None:
     become(active, State.STOPPED)
-    assert "stopped" in refusal(anyone, SESSIONS, {"token": token}, 409)
+    assert refusal(anyone, SESSIONS, {"token": token}, 409).startswith("server web is stopped: ")
+    become(active, State.ACTIVE, Task.STOPPING)
+    assert refusal(anyone, SESSIONS, {"token": token}, 409).startswith("server web is stopping; ")
     become(active, State.ACTIVE)
     trade(anyone, token)
 

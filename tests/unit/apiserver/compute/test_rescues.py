@@ -12,7 +12,7 @@ PATH = "/compute/v2.1/servers"
 @pytest.fixture
 def rescuable(cloud: Cloud, active: str) -> str:
     """The id of a server that runs where there is a rescue system."""
-    backends.set_rescue_image(cloud, "main", "/srv/syros/images/rescue.iso")
+    backends.change(cloud, "main", backends.BackendChange(rescue_image="/srv/syros/images/rescue.iso"))
     return active
 
 

@@ -107,7 +107,16 @@ def test_a_subnet_has_a_gateway_and_a_pool_of_all_the_rest(demo: Asking, subnet:
         ({"allocation_pools": [{"start": "192.0.2.5", "end": "192.0.2.9"}] * 2}, 409, "overlap"),
         ({"ipv6_address_mode": "slaac"}, 400, "ipv6_address_mode"),
         ({"dns_nameservers": ["192.0.2.1"] * 6}, 400, "dns_nameservers"),
+        ({"dns_nameservers": ["192.0.2.1", "nonsense"]}, 400, "dns_nameservers: 'nonsense'"),
+        ({"dns_nameservers": ["fe80::53%eth0"]}, 400, "dns_nameservers: 'fe80::53%eth0'"),
+        ({"gateway_ip": "nonsense"}, 400, "gateway_ip: 'nonsense'"),
+        ({"cidr": "192.0.2.9/24"}, 400, "'192.0.2.9/24'"),
+        ({"host_routes": [{"destination": "nowhere", "nexthop": "192.0.2.1"}]}, 400, "'nowhere'"),
         ({"host_routes": [{"destination": "::/0", "nexthop": "192.0.2.1"}]}, 400, "host_routes"),
+        ({"host_routes": [{"destination": "10.0.0.0/8", "nexthop": "192.0.2.255"}]}, 400, "host_routes"),
+        ({"gateway_ip": "192.0.2.255"}, 400, "gateway_ip"),
+        ({"gateway_ip": "224.0.0.1"}, 400, "gateway_ip"),
+        ({"cidr": "2001:db8::/64", "ip_version": 6, "gateway_ip": "2001:db8:1::1"}, 400, "gateway_ip"),
         ({"unheard": 1}, 400, "unheard"),
     ],
 )
@@ -219,6 +228,22 @@ def test_guests_of_a_subnet_are_told_other_nameservers_and_routes(admin: Asking,
     }
     changed = admin.put(f"{V2}/subnets/{subnet}", {"subnet": change}).json["subnet"]
     assert {key: changed[key] for key in change} == change
+
+
+def test_a_router_may_be_outside_of_the_prefix_where_guests_can_be_told_so(admin: Asking, public: str) -> None:
+    def made(cidr: str, gateway: str) -> str:
+        body = {"cidr": cidr, "ip_version": 6 if ":" in cidr else 4, "gateway_ip": gateway, "network_id": public}
+        answer = admin.post(f"{V2}/subnets", {"subnet": body})
+        assert (answer.status_code, answer.json["subnet"]["gateway_ip"]) == (201, gateway), answer.text
+        return str(answer.json["subnet"]["id"])
+
+    made("203.0.113.7/32", "198.51.100.1")
+    six = made("2001:db8::/64", "fe80::1")
+    routes = [{"destination": "2001:db8:9::/48", "nexthop": "fe80::2"}]
+    assert admin.put(f"{V2}/subnets/{six}", {"subnet": {"host_routes": routes}}).status_code == 200
+    refused(admin.put(f"{V2}/subnets/{six}", {"subnet": {"gateway_ip": "2001:db8:1::1"}}), 400, "gateway_ip")
+    away = [{"destination": "2001:db8:9::/48", "nexthop": "2001:db8:1::2"}]
+    refused(admin.put(f"{V2}/subnets/{six}", {"subnet": {"host_routes": away}}), 400, "host_routes")
 
 
 def test_a_subnet_gets_another_gateway_and_a_network_another_mtu(admin: Asking, public: str, subnet: str) -> None:
@@ -466,6 +491,11 @@ def test_an_admin_chooses_the_kind_of_a_network(admin: Asking, segments: list[st
         ({"provider:network_type": "mac-filtered", "provider:physical_network": "br9"}, 400, "physical_network"),
         ({"provider:physical_network": "br-prv"}, 409, "provider:physical_network"),
         ({"provider:physical_network": "prv1"}, 409, "provider:physical_network"),
+        ({"provider:physical_network": "a" * 16}, 400, "provider:physical_network"),
+        ({"provider:physical_network": "a" * 300}, 400, "provider:physical_network"),
+        ({"provider:physical_network": "a bridge"}, 400, "provider:physical_network"),
+        ({"provider:physical_network": ""}, 400, "provider:physical_network"),
+        ({"provider:network_type": "routed", "provider:physical_network": "a" * 16}, 400, "routing table"),
     ],
 )
 def test_a_kind_that_cannot_be_is_refused(

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import ssl
+
+log = logging.getLogger(__name__)
 
 
 class Certificate:
@@ -15,9 +18,14 @@ class Certificate:
         self._ca = ca
         self.context = self._load()
 
-    def reload(self) -> None:
-        """Read the files again. Raises OSError for files that can't be used: then all stays as it is."""
-        self.context = self._load()
+    def reload(self, name: str) -> None:
+        """Read the files again; those that can't be used are told of in the log, by this name, and change nothing."""
+        try:
+            self.context = self._load()
+        except OSError as err:
+            log.error("certificate.unusable", extra={"key": name, "reason": str(err)})  # noqa: TRY400  # no bug
+        else:
+            log.info("certificate.read", extra={"key": name})
 
     def _load(self) -> ssl.SSLContext:
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
