@@ -13,6 +13,8 @@ from tests.conftest import missing
 
 ROOT = Path(__file__).parents[2]
 BUILD_TIMEOUT = 900.0
+#: what the tests run in the machine besides: autopkgtest, which asks for dpkg-dev
+_TOOLS = "apt-get install -y --no-install-recommends autopkgtest dpkg-dev"
 _BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -54,7 +56,7 @@ def machine(packages: list[Path]) -> Iterator[machines.Machine]:
         for package in packages:
             (target / package.name).write_bytes(package.read_bytes())
         installing, _, _ = commands("install.md", "One machine")
-        made.prepare("apt-get update -q\n" + installing, folder="/packages")
+        made.prepare(f"apt-get update -q\n{installing}\n{_TOOLS}", folder="/packages")
         made.boot()
         yield made
     finally:
