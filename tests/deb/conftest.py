@@ -16,6 +16,8 @@ ROOT = Path(__file__).parents[2]
 #: a kernel may be without nftables' `queue`, which nfdhcpd's rules say
 WITHOUT_RULES = "[Service]\nExecStartPre=\n"
 BUILD_TIMEOUT = 900.0
+#: what the tests run in the machine besides: autopkgtest, which asks for dpkg-dev
+_TOOLS = "apt-get install -y --no-install-recommends autopkgtest dpkg-dev"
 _BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _FENCED = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 
@@ -69,7 +71,7 @@ def machine(bare: machines.Machine, packages: list[Path]) -> Iterator[machines.M
         made.copy(bare)
         add_packages(made, packages)
         installing, _, _ = commands("install.md", "One machine")
-        made.prepare("apt-get update -q\n" + installing, folder="/packages")
+        made.prepare(f"apt-get update -q\n{installing}\n{_TOOLS}", folder="/packages")
         made.boot()
         yield made
     finally:

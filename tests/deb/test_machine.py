@@ -167,9 +167,11 @@ def test_man_pages_and_completions_are_there(cloud: Machine) -> None:
     assert (cloud.root / "usr/share/bash-completion/completions/syros-manage").exists()
 
 
-def test_what_autopkgtest_runs_passes(cloud: Machine) -> None:
-    shutil.copytree(ROOT / "debian/tests", cloud.root / "packages/tests")
-    said = cloud.run("/packages/tests/roles", timeout=300)
+def test_autopkgtest_runs_what_debian_tests_says(cloud: Machine) -> None:
+    """By Debian's own tool, on the packages that are installed; without a network it has nothing to fetch."""
+    shutil.copytree(ROOT / "debian", cloud.root / "packages/source/debian")
+    said = cloud.run("autopkgtest", "--no-built-binaries", "/packages/source/", "--", "null", timeout=600)
+    assert re.search(r"^roles +PASS$", said, re.MULTILINE)
     assert [f"syros-{role} runs" for role in DAEMONS] == [line for line in said.splitlines() if line.endswith(" runs")]
 
 

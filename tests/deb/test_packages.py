@@ -53,3 +53,13 @@ def test_nothing_of_the_machine_that_built_them_is_in_them(packages: list[Path],
     subprocess.run(["dpkg-deb", "-x", common, tmp_path], check=True, timeout=120)
     built_in = str(packages[0].parent).encode()
     assert [path for path in tmp_path.rglob("*") if path.is_file() and built_in in path.read_bytes()] == []
+
+
+def test_the_virtualenv_comes_with_no_other_python_than_its_own(packages: list[Path], tmp_path: Path) -> None:
+    (common,) = (package for package in packages if package.name.startswith("syros-common_"))
+    subprocess.run(["dpkg-deb", "-x", common, tmp_path], check=True, timeout=120)
+    (folder,) = (tmp_path / "opt/venvs/syros/lib").glob("python3.*")
+    minor = int(folder.name.removeprefix("python3."))
+    asked = ["dpkg-deb", "--field", common, "Depends"]
+    depends = subprocess.run(asked, capture_output=True, text=True, timeout=60, check=True).stdout
+    assert f"python3 (>= 3.{minor}~), python3 (<< 3.{minor + 1}~)" in depends
