@@ -7,7 +7,7 @@ ANSIBLE := .venv-ansible
 T      ?= tests
 # processes of tests: one waits for Ganeti and guests most of the time, and another does the rest meanwhile
 JOBS   ?= 2
-AT_ONCE = -n $(JOBS) --dist loadgroup --no-loadscope-reorder
+AT_ONCE = -n $(JOBS) --dist loadscope --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help run lab test check unit bench fuzz tempest deb novnc clean-var clean system-packages format docs

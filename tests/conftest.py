@@ -9,16 +9,16 @@ import os
 from collections import Counter
 from collections.abc import Generator, Iterator
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from lab import ganeti as ganeti_bed
 from lab import postgres as postgres_server
 from lab import rabbitmq as rabbitmq_server
 from lab import scratch
 
-TESTS = Path(__file__).parent
 #: suites that share servers, or of which two modules at a time are more than a machine can bear
 TOGETHER = {"contract": "ganeti", "lab": "ganeti", "deb": "packages"}
 LEFT_OUT = "left out: "
@@ -100,12 +100,17 @@ def ganeti() -> Iterator[ganeti_bed.Cluster]:
     cluster.stop()
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tell what stays in one process where several run the tests: a module, and some suites."""
-    for item in items:
-        module = item.path.relative_to(TESTS)
-        item.add_marker(pytest.mark.xdist_group(TOGETHER.get(module.parts[0], str(module))))
+class Together(LoadScopeScheduling):
+    """What stays in one process where several run the tests: a module, and some suites."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        module = nodeid.partition("::")[0]
+        return TOGETHER.get(Path(module).parts[1], module)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling | None:  # its logs have no type
+    """With --dist loadscope, have that be the scope."""
+    return Together(config, log) if config.getoption("dist") == "loadscope" else None
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
