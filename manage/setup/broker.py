@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import secrets
+import shutil
+import tempfile
+from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
-from common import bus, config
+from common import bus, config, private_file
 from manage import finding
 from manage.context import Context
 from manage.finding import Finding
@@ -15,6 +19,9 @@ from manage.setup.step import Step, Undone
 
 NAME = "bus-url"
 _USER = "syros"
+_CONTROL = ("rabbitmqctl", "--quiet")
+#: whom rabbitmqctl becomes
+_SYSTEM_USER = "rabbitmq"
 REMEDY = "install RabbitMQ here and have it run, or give --bus-url-file"
 _AGAIN = "`syros-manage setup`, or on the broker's host "
 _REMEDIES = {
@@ -55,12 +62,7 @@ def step(context: Context, files: SecretFiles, url: str | None) -> Step:
         if known is not None and not is_here(known):
             _verify(context)
         wanted = _ours(known)
-        users = _control("list_users").split()
-        # a user that is there from an earlier try has a password that nobody knows
-        _control("change_password" if wanted.user in users else "add_user", wanted.user, told=wanted.password + "\n")
-        if wanted.vhost not in _control("list_vhosts").split():
-            _control("add_vhost", wanted.vhost)
-        _control("set_permissions", "-p", wanted.vhost, wanted.user, ".*", ".*", ".*")
+        _import(wanted)
         if known is None:
             files.write(NAME, wanted.url)
         _verify(context)
@@ -108,5 +110,37 @@ def _shown(url: str) -> str:
     return f"{parts.scheme}://{parts.hostname}{parts.path}"
 
 
-def _control(*words: str, told: str = "") -> str:
-    return tool.run(["rabbitmqctl", "--quiet", *words], told=told, remedy=REMEDY)
+def _import(wanted: Account) -> None:
+    """Have the broker make what is not there, with the password that is wanted; raises Undone.
+
+    By a file that the broker's user alone can read: the process list is everybody's, and rabbitmqctl reads nothing from
+    its standard input since RabbitMQ 3.13.
+    """
+    every = {"configure": ".*", "write": ".*", "read": ".*"}
+    definitions = {
+        "users": [{"name": wanted.user, "password": wanted.password, "tags": _tags(wanted.user)}],
+        "vhosts": [{"name": wanted.vhost}],
+        "permissions": [{"user": wanted.user, "vhost": wanted.vhost, **every}],
+    }
+    with tempfile.TemporaryDirectory(prefix="syros-setup-") as folder:
+        file = Path(folder) / "definitions.json"
+        private_file.write(file, json.dumps(definitions))
+        for path in (Path(folder), file):
+            _give(path)
+        tool.run([*_CONTROL, "import_definitions", str(file)], remedy=REMEDY)
+
+
+def _tags(user: str) -> list[str]:
+    """Give those that the user has: one that is there from an earlier try has a password that nobody knows."""
+    said = tool.run([*_CONTROL, "list_users", "--formatter", "json"], remedy=REMEDY)
+    try:
+        return next((list(each["tags"]) for each in json.loads(said) if each["user"] == user), [])
+    except (ValueError, TypeError, KeyError) as err:
+        raise Undone("rabbitmqctl list_users says nothing that can be read", REMEDY) from err
+
+
+def _give(path: Path) -> None:
+    try:
+        shutil.chown(path, user=_SYSTEM_USER)
+    except LookupError as err:
+        raise Undone(f"there is no user {_SYSTEM_USER} on this machine", REMEDY) from err
