@@ -7,6 +7,7 @@ import logging
 import os
 import ssl
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -76,6 +77,7 @@ class Gunicorn(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             "child_exit": _forget_metrics,
             "certfile": settings.cert or None,
             "keyfile": settings.key or None,
+            "ssl_context": _kept(settings),
             "on_exit": self._clean,
         }
         for name, value in options.items():
@@ -99,6 +101,17 @@ class Gunicorn(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         _empty(self._metrics_folder)
         with contextlib.suppress(OSError):  # something of somebody else's is in it
             self._metrics_folder.rmdir()
+
+
+def _kept(settings: ApiSettings) -> Callable[..., ssl.SSLContext]:
+    """Give what gunicorn takes each connection's TLS from: the files as they were read with the configuration.
+
+    By itself it reads them for each, so that a pair of which one half is renewed would take the API down.
+    """
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    if settings.cert:
+        context.load_cert_chain(settings.cert, settings.key)
+    return lambda _conf, _factory: context
 
 
 def _check(conf: config.Config) -> None:

@@ -6,6 +6,7 @@ Between the upgrade of packages and that of the schema, statements would fail, a
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -54,7 +55,7 @@ class Gate:
     def _ask(self) -> None:
         try:
             found = schema.standing(self._engine)
-        except sa.exc.SQLAlchemyError:
+        except (sa.exc.SQLAlchemyError, OSError):
             self._reason = None
             return
         if found.behind:
@@ -91,6 +92,11 @@ class Gated:
             self._stop()
 
     def _run(self) -> None:
-        if self._gate.wait(self._stopping):
-            self._started = True
-            self._start()
+        try:
+            if self._gate.wait(self._stopping):
+                self._started = True
+                self._start()
+        except Exception:
+            # a program that only seems to run is worse than none: what supervises it starts it again
+            log.exception("start.failed")
+            os._exit(1)

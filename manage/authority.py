@@ -43,9 +43,13 @@ class Authority:
         return self.folder / "ca.key"
 
     def ensure(self, *, now: datetime) -> None:
-        """Make it, unless it is there; raises OSError."""
-        if self.certificate.exists() and self._key.exists():
+        """Make it, unless it is there; raises OSError, and ValueError if only one of its two files is."""
+        there = [file for file in (self.certificate, self._key) if file.exists()]
+        if len(there) == 2:
             return
+        if there:
+            missing = self._key if there[0] == self.certificate else self.certificate
+            raise ValueError(f"{there[0]} is there without {missing}: have that back, or remove this one, too")
         self.folder.mkdir(mode=0o755, parents=True, exist_ok=True)
         key = ec.generate_private_key(ec.SECP256R1())
         name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Syros")])
@@ -68,8 +72,8 @@ class Authority:
         self.ensure(now=now)
         own = x509.load_pem_x509_certificate(self.certificate.read_bytes())
         signer = serialization.load_pem_private_key(self._key.read_bytes(), password=None)
-        if not isinstance(signer, ec.EllipticCurvePrivateKey):
-            raise ValueError(f"{self._key} is not the key that was made here")  # noqa: TRY004  # of a file, not a type
+        if not isinstance(signer, ec.EllipticCurvePrivateKey) or signer.public_key() != own.public_key():
+            raise ValueError(f"{self._key} is not the key of {self.certificate}")
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0][:_COMMON_NAME_LENGTH])])
         usage = x509.KeyUsage(True, False, False, False, False, False, False, False, False)

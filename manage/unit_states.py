@@ -49,13 +49,15 @@ def of(run: Run, unit: str) -> UnitState:
 
 def judged(state: UnitState, *, wanted: bool) -> Finding:
     """Judge a unit that is installed; one that is not `wanted` may rest, but may not have failed."""
+    if not state.word:
+        return finding.wrong(state.unit, "systemd does not say how it is", f"`systemctl status {state.unit}`")
     look = f"`journalctl -u {state.unit}` says why"
     if state.failed:
         return finding.wrong(state.unit, f"{state.word} ({state.result or state.sub})", look)
     if not state.active:
         if not wanted and not state.enabled:
             return finding.well(state.unit, "rests")
-        text = f"{state.word or 'unknown'}: it does not run"
+        text = f"{state.word}: it does not run"
         return finding.wrong(state.unit, text, f"`systemctl enable --now {state.unit}`; {look}")
     if not state.enabled:
         text = "runs, and will not after the next boot"

@@ -127,6 +127,12 @@ class _Address:
             except OSError as err:
                 raise _Found(Fault.NOT_TLS, getattr(err, "reason", None) or err) from err
 
+    def check_pin(self, shown: bytes) -> None:
+        """Compare a certificate, in DER, with the one that is pinned, if one is."""
+        digest = hashlib.sha256(shown).hexdigest()
+        if self._point.fingerprint is not None and digest != self._point.fingerprint.replace(":", "").lower():
+            raise _Found(Fault.PINNED, f"its SHA-256 is {digest}")
+
     def ask(self, method: str, path: str, body: object = None) -> _Answer:
         """Make a call."""
         credentials = base64.b64encode(f"{self._point.user}:{self._point.password}".encode()).decode()
@@ -176,10 +182,17 @@ class _Address:
         if self.context is None:
             return plain
         try:
-            return self.context.wrap_socket(plain, server_hostname=self._host)
+            secured = self.context.wrap_socket(plain, server_hostname=self._host)
         except BaseException:
             plain.close()
             raise
+        try:
+            # of each connection: what is asked is asked with the password
+            self.check_pin(secured.getpeercert(binary_form=True) or b"")
+        except _Found:
+            secured.close()
+            raise
+        return secured
 
 
 def _look(point: endpoint.Endpoint, url: str, facts: dict[str, Any]) -> None:
@@ -190,9 +203,8 @@ def _look(point: endpoint.Endpoint, url: str, facts: dict[str, Any]) -> None:
             facts["expires"] = x509.load_der_x509_certificate(shown).not_valid_after_utc
         except ValueError as err:
             raise _Found(Fault.NOT_TLS, "what it shows is no certificate") from err
-        facts["fingerprint"] = digest = hashlib.sha256(shown).hexdigest()
-        if point.fingerprint is not None and digest != point.fingerprint.replace(":", "").lower():
-            raise _Found(Fault.PINNED, f"its SHA-256 is {digest}")
+        facts["fingerprint"] = hashlib.sha256(shown).hexdigest()
+        address.check_pin(shown)
     info = address.ask("GET", "/2/info")
     if not isinstance(info.document, dict) or "uuid" not in info.document:
         raise _Found(Fault.NOT_RAPI, "its answer to /2/info is no cluster's")

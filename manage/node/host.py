@@ -70,7 +70,7 @@ def full_name() -> str:
 
 @dataclass(frozen=True)
 class Host:
-    """The machine; every path that is asked for is absolute, and taken below `root`."""
+    """The machine; every path that is asked for is taken below `root`."""
 
     root: Path = Path("/")
     run: Callable[[Sequence[str], str], Done] = command
@@ -80,7 +80,7 @@ class Host:
 
     def path(self, path: str | Path) -> Path:
         """Give where something is."""
-        return self.root / Path(path).relative_to("/")
+        return self.root / str(path).lstrip("/")
 
     def read(self, path: str | Path) -> str | None:
         """Give a file's text; None where it is not, or can't be read."""

@@ -46,15 +46,16 @@ def check(host: Host, settings: NodeSettings, *, in_cluster: bool) -> list[Findi
         wanted = package(command)
     except LookupError as err:
         return [finding.wrong("hooks", str(err), "`apt-get install --reinstall syros-common syros-ganeti-hooks`")]
+    again = f"`{_installer(settings)}` puts them there again"
     hooks = [each for each in wanted if each.path.is_relative_to(_HOOKS)]
     system = [each for each in wanted if each.path.is_relative_to(_SYSTEMS)]
     found = [
-        _judged(host, "hooks", hooks, f"{len(hooks)} in /{_HOOKS}"),
+        _judged(host, "hooks", hooks, f"{len(hooks)} in /{_HOOKS}", again),
         *_spool(host, hooks, settings),
         *_dotted(host),
-        _judged(host, "OS definition", system, f"/{_SYSTEMS}/syros"),
+        _judged(host, "OS definition", system, f"/{_SYSTEMS}/syros", again),
         *_shadowed(host),
-        _network(host, [each for each in wanted if each.path == _NETWORK], in_cluster=in_cluster),
+        _network(host, [each for each in wanted if each.path == _NETWORK], again, in_cluster=in_cluster),
     ]
     missing = [program for program in _PROGRAMS if host.run([program, "--version"], "").code == 127]
     if missing:
@@ -78,7 +79,14 @@ def package(run: Callable[[list[str]], Done]) -> list[_File]:
         ]
 
 
-def _judged(host: Host, check: str, wanted: list[_File], where: str) -> Finding:
+def _installer(settings: NodeSettings) -> str:
+    """Give the installer's command line, with what the configuration has that is not as it is by default."""
+    name = f" --node-name {settings.node_name}" if settings.node_name else ""
+    spool = f" --spool {settings.spool_dir}" if settings.spool_dir != NodeSettings.spool_dir else ""
+    return INSTALLER + name + spool
+
+
+def _judged(host: Host, check: str, wanted: list[_File], where: str, again: str) -> Finding:
     missing: list[str] = []
     closed: list[str] = []
     other: list[str] = []
@@ -105,7 +113,7 @@ def _judged(host: Host, check: str, wanted: list[_File], where: str) -> Finding:
     }
     said = [f"{what}: {finding.some(names)}" for what, names in faults.items() if names]
     if said:
-        return finding.wrong(check, "; ".join(said), f"`{INSTALLER}` puts them there again")
+        return finding.wrong(check, "; ".join(said), again)
     return finding.well(check, f"{where}, as this version has them")
 
 
@@ -120,7 +128,7 @@ def _spool(host: Host, hooks: list[_File], settings: NodeSettings) -> list[Findi
         written = _SPOOL.search(host.read(Path("/") / each.path) or "")
         if written is not None and written[1] != str(settings.spool_dir):
             text = f"the hooks write to {written[1]}, and eventd reads {settings.spool_dir}"
-            remedy = f"`{INSTALLER} --spool {settings.spool_dir}`, or set [eventd] spool_dir"
+            remedy = f"`{_installer(settings)}`, or set [eventd] spool_dir"
             return [finding.wrong("hooks", text, remedy)]
     return []
 
@@ -142,7 +150,7 @@ def _shadowed(host: Host) -> list[Finding]:
     return [finding.wrong("OS definition", text, "remove that one")]
 
 
-def _network(host: Host, wanted: list[_File], *, in_cluster: bool) -> Finding:
+def _network(host: Host, wanted: list[_File], again: str, *, in_cluster: bool) -> Finding:
     text = host.read(Path("/") / _NETWORK)
     if text is not None and _MARK not in text:
         remedy = "have it do what ours does, or remove it, and then `" + INSTALLER + "`"
@@ -150,4 +158,4 @@ def _network(host: Host, wanted: list[_File], *, in_cluster: bool) -> Finding:
     if in_cluster and not host.path(_NET_COMMON).exists():
         remedy = "`apt-get install --reinstall ganeti`"
         return finding.wrong("network script", f"{_NET_COMMON}, Ganeti's own part of it, is not there", remedy)
-    return _judged(host, "network script", wanted, f"/{_NETWORK}")
+    return _judged(host, "network script", wanted, f"/{_NETWORK}", again)

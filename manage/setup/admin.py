@@ -39,7 +39,6 @@ def step(context: Context, path: Path, *, auth_url: Callable[[], str], cacert: C
             accounts.add_user(context.cloud, _NAME, password=password, default_project=_NAME)
         except Conflict:
             accounts.set_password(context.cloud, _NAME, password)
-        accounts.grant(context.cloud, user=_NAME, project=_NAME, role=Role.ADMIN)
         login = clouds.Login(cloud=_CLOUD, user=_NAME, project=_NAME, password=password)
         file = path.expanduser()
         if file.exists():
@@ -47,6 +46,8 @@ def step(context: Context, path: Path, *, auth_url: Callable[[], str], cacert: C
         file.parent.mkdir(parents=True, exist_ok=True)
         url = auth_url()
         clouds.write(file, auth_url=url, logins=(login,), cacert=cacert())
+        # last: an admin whose password is nowhere would be one for good
+        accounts.grant(context.cloud, user=_NAME, project=_NAME, role=Role.ADMIN)
         return f"made {_NAME}, whose password is in {file}, for {url}"
 
     return Step("admin", look, make)

@@ -7,7 +7,7 @@ import secrets
 import shutil
 import tempfile
 from pathlib import Path
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 from common import bus, config, private_file
 from manage import finding
@@ -23,6 +23,8 @@ _CONTROL = ("rabbitmqctl", "--quiet")
 #: whom rabbitmqctl becomes
 _SYSTEM_USER = "rabbitmq"
 REMEDY = "install RabbitMQ here and have it run, or give --bus-url-file"
+_ANOTHER = f"the configuration's [bus] has another URL than {NAME}"
+_READ = f"[bus] needs `url_file`, the path of {NAME}"
 _AGAIN = "`syros-manage setup`, or on the broker's host "
 _REMEDIES = {
     bus.Fault.UNREACHABLE: "have it run (`systemctl start rabbitmq-server`), or mend its URL, or a firewall",
@@ -42,30 +44,32 @@ def step(context: Context, files: SecretFiles, url: str | None) -> Step:
         if fault is not None:
             return finding.wrong("broker", fault, "`syros-manage setup` makes it so")
         known = files.read(NAME) or ""
+        shown = _shown(known)
         try:
             if context.config.section("bus", config.Bus).url != known:
-                text = f"the configuration's [bus] has another URL than {NAME}"
-                return finding.wrong("broker", text, f"[bus] needs `url_file`, the path of {NAME}")
+                return finding.wrong("broker", _ANOTHER, _READ)
         except config.ConfigError as err:
-            return finding.wrong("broker", str(err), f"[bus] needs `url_file`, the path of {NAME}")
+            return finding.wrong("broker", str(err), _READ)
         trouble = context.bus.trouble()
         if trouble is None:
-            return finding.well("broker", _shown(known))
-        return finding.wrong("broker", f"{_shown(known)}: {_said(trouble)}", _REMEDIES[trouble.fault])
+            return finding.well("broker", shown)
+        return finding.wrong("broker", f"{shown}: {_said(trouble)}", _REMEDIES[trouble.fault])
 
     def make() -> str:
         known = files.read(NAME)
+        _parsed(url or known or "")
         if url is not None:
             files.write(NAME, url)
-            _verify(context)
+            _verify(context, files)
             return f"wrote {files.folder / NAME}"
         if known is not None and not is_here(known):
-            _verify(context)
+            _verify(context, files)
+            return f"{_shown(known)} answers again"
         wanted = _ours(known)
         _import(wanted)
         if known is None:
             files.write(NAME, wanted.url)
-        _verify(context)
+        _verify(context, files)
         return f"made user {wanted.user} and virtual host {wanted.vhost}"
 
     return Step("broker", look, make)
@@ -75,7 +79,7 @@ class Account:
     """A user, with its password, and the virtual host, as a URL has them."""
 
     def __init__(self, url: str) -> None:
-        parts = urlsplit(url)
+        parts = _parsed(url)
         self.url = url
         self.user = unquote(parts.username or "guest")
         self.password = unquote(parts.password or "guest")
@@ -84,7 +88,7 @@ class Account:
 
 def is_here(url: str) -> bool:
     """Tell whether the broker is on this machine."""
-    return urlsplit(url).hostname in _LOCAL
+    return _parsed(url).hostname in _LOCAL
 
 
 def _ours(known: str | None) -> Account:
@@ -92,11 +96,14 @@ def _ours(known: str | None) -> Account:
     return Account(known or f"amqp://{_USER}:{quote(password)}@127.0.0.1/{_USER}")
 
 
-def _verify(context: Context) -> None:
+def _verify(context: Context, files: SecretFiles) -> None:
+    """Raise Undone unless the broker that programs will use is the one that is meant, and well."""
     try:
+        if context.config.section("bus", config.Bus).url != files.read(NAME):
+            raise Undone(_ANOTHER, _READ)
         trouble = context.bus.trouble()
     except config.ConfigError as err:
-        raise Undone(str(err), f"[bus] needs `url_file`, the path of {NAME}") from err
+        raise Undone(str(err), _READ) from err
     if trouble is not None:
         raise Undone(_said(trouble), _REMEDIES[trouble.fault])
 
@@ -105,8 +112,16 @@ def _said(trouble: bus.Trouble) -> str:
     return f"{trouble.fault.value} ({trouble.words})"
 
 
+def _parsed(url: str) -> SplitResult:
+    """Raise Undone for what is no URL, without telling what it is: it has a password."""
+    try:
+        return urlsplit(url)
+    except ValueError as err:
+        raise Undone(f"{NAME} is no URL", "write a password's signs as a URL has them, `[` as %5B") from err
+
+
 def _shown(url: str) -> str:
-    parts = urlsplit(url)
+    parts = _parsed(url)
     return f"{parts.scheme}://{parts.hostname}{parts.path}"
 
 
@@ -125,7 +140,7 @@ def _import(wanted: Account) -> None:
     with tempfile.TemporaryDirectory(prefix="syros-setup-") as folder:
         file = Path(folder) / "definitions.json"
         private_file.write(file, json.dumps(definitions))
-        for path in (Path(folder), file):
+        for path in (file, Path(folder)):
             _give(path)
         tool.run([*_CONTROL, "import_definitions", str(file)], remedy=REMEDY)
 

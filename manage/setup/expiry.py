@@ -16,6 +16,7 @@ from manage.finding import Finding
 
 #: what is left of a certificate's time when it is to be renewed
 NOTICE = timedelta(days=30)
+_TRUSTED = re.compile(r"(?:_| )ca(?:_file)?$")
 _KEYS = re.compile(r"(?:^|_)(?:cert|ca|ca_file)$")
 
 
@@ -49,7 +50,7 @@ def judged(check: str, where: str, expires: datetime, now: datetime) -> Finding:
         return finding.wrong(check, f"{where}: expired on {day}", "renew it")
     if left < NOTICE:
         text = f"{where}: expires on {day}, in {left.days} days (less than {NOTICE.days})"
-        return finding.wrong(check, text, "renew it; one that `setup` made is made anew when its file is removed")
+        return finding.wrong(check, text, "renew it; one of `setup`'s is made anew when it and its key are removed")
     return finding.well(check, f"{where}: until {day}")
 
 
@@ -60,4 +61,6 @@ def _of_file(path: Path, where: str, now: datetime) -> Finding:
         return finding.wrong("certificates", f"{where} {path}: {err.strerror}", "put it there, or `syros-manage setup`")
     except ValueError:
         return finding.wrong("certificates", f"{where} {path} has no certificate in PEM form", "put one there")
-    return judged("certificates", str(path), min(each.not_valid_after_utc for each in certificates), now)
+    ends = [each.not_valid_after_utc for each in certificates]
+    # of many that are trusted, such as the system's, old ones may have ended
+    return judged("certificates", str(path), max(ends) if _TRUSTED.search(where) else min(ends), now)

@@ -34,6 +34,10 @@ def step(context: Context, authority: Authority, name: str) -> Step:
     """Make what is named and missing, in the host's name; what is there is never overwritten."""
 
     def look() -> Finding:
+        try:
+            context.config.registered("api")
+        except config.ConfigError as err:
+            return finding.wrong("tls", str(err), "mend [api]: it says whether there is to be TLS")
         named = _named(context.config)
         missing = [pair for pair in named if not (pair.cert.exists() and pair.key.exists())]
         if missing:

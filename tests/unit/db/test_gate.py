@@ -1,5 +1,7 @@
 """Programs wait for a schema that is behind, and go on when it is ahead."""
 
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from db.sessions import Sessions
 from tests.support import clouds
 
 EARLIER = "0001"
+ROOT = Path(__file__).parents[3]
 
 
 class Listener(Supervisor):
@@ -119,3 +122,19 @@ def test_what_is_behind_an_open_gate_is_started_and_stopped(tmp_path: Path) -> N
     assert started.wait(30)
     gated.stop()
     assert calls == ["stop"]
+
+
+def test_a_program_that_can_not_start_what_is_behind_the_gate_ends(tmp_path: Path) -> None:
+    clouds.sqlite_sessions(tmp_path)
+    (database,) = tmp_path.glob("*.db")
+    program = f"""
+import time
+from common import config
+from db.gate import Gate, Gated
+from db.sessions import Sessions
+
+gate = Gate(Sessions(config.Database(url="sqlite:///{database}")).engine)
+Gated(gate, start=lambda: 1 / 0, stop=lambda: None).start()
+time.sleep(60)
+"""
+    assert subprocess.run([sys.executable, "-c", program], cwd=ROOT, timeout=60, check=False).returncode == 1

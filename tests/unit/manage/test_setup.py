@@ -116,3 +116,24 @@ def test_without_a_database_here_or_elsewhere_the_remedy_is_said(
         "remedy": database.REMEDY,
     }
     assert not (tmp_path / "secrets" / "database-url").exists()
+
+
+def test_no_admin_is_left_whose_password_is_nowhere(setup: Setup, tmp_path: Path) -> None:
+    (tmp_path / "clouds").write_text("a file where the folder should be")
+    assert setup().code != 0
+    (tmp_path / "clouds").unlink()
+    assert states(setup())["admin"] == "made"
+    assert "password" in (tmp_path / "clouds/clouds.yaml").read_text()
+
+
+def test_a_broker_that_programs_do_not_use_is_not_said_to_be_made(setup: Setup, operator: Operator) -> None:
+    operator.environ["SYROS_BUS_URL"] = "amqp://elsewhere.example/"
+    assert states(setup())["broker"] == "trouble"
+
+
+def test_a_broker_s_url_that_is_none_is_said_without_it(setup: Setup, operator: Operator, tmp_path: Path) -> None:
+    (tmp_path / "bus").write_text("amqp://syros:hu[sh@broker.example/syros")
+    answer = setup()
+    assert answer.code == 1
+    assert "%5B" in answer.out
+    assert "hu[sh" not in answer.out

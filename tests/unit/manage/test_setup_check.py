@@ -13,7 +13,7 @@ from common import bus
 from common.bus.memory import MemoryBus
 from db.backends import Backend
 from gntsim.server import Simulator
-from manage import at_once
+from manage import at_once, unit_states
 from manage.node.host import Done
 from manage.setup import backends, expiry, tool
 from manage.setup.step import Undone
@@ -356,3 +356,17 @@ def test_an_installation_without_anything_is_told_all_at_once_and_nothing_is_mad
     rows = bare.run("--format", "json", "setup", "--check", *options, code=1).json
     assert [row["step"] for row in rows if row["state"] == "trouble"] == ["secrets", "database", "broker", "schema"]
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_of_certificates_that_are_trusted_old_ones_may_have_ended(tmp_path: Path) -> None:
+    old, new = certificates.make("ca", shifted=-9 * DAY), certificates.make("ca", shifted=90 * DAY)
+    file = tmp_path / "bundle.pem"
+    file.write_text(old.pem + new.pem)
+    now = datetime.now(UTC)
+    assert expiry._of_file(file, "[bus] ca_file", now).state == "ok"
+    assert expiry._of_file(file, "[api] cert", now).state == "trouble"
+
+
+def test_a_unit_of_which_systemd_says_nothing_is_in_trouble() -> None:
+    silent = unit_states.of(lambda _words, _told: Done(1, ""), "syros-seriald.service")
+    assert unit_states.judged(silent, wanted=False).state == "trouble"

@@ -157,3 +157,28 @@ def test_a_name_that_no_certificate_can_have_is_said(installation: Installation)
     installation.name("api", "cert", "key")
     answer = installation.setup("--name", "übel.example", code=1)
     assert answer.json[-1]["step"] == "tls"
+
+
+def test_an_authority_that_has_lost_a_half_signs_nothing_and_makes_no_other(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    authority.ensure(now=clock.now())
+    (tmp_path / "ca.key").rename(tmp_path / "kept.key")
+    with pytest.raises(ValueError, match=r"ca\.pem is there without .*ca\.key"):
+        authority.issue(tmp_path / "a.pem", tmp_path / "a.key", names=("a",), group="none", now=clock.now())
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["ca.pem", "kept.key"]
+
+
+def test_an_authority_signs_with_no_key_but_its_own(tmp_path: Path) -> None:
+    ours, other = Authority(tmp_path / "ours"), Authority(tmp_path / "other")
+    for each in (ours, other):
+        each.ensure(now=clock.now())
+    (other.folder / "ca.key").replace(ours.folder / "ca.key")
+    with pytest.raises(ValueError, match="is not the key of"):
+        ours.issue(tmp_path / "a.pem", tmp_path / "a.key", names=("a",), group="none", now=clock.now())
+
+
+def test_an_api_that_can_not_be_read_is_not_said_to_be_without_tls(installation: Installation) -> None:
+    installation.setup()
+    installation.operator.environ["SYROS_API_WORKERS"] = "many"
+    rows = {row["step"]: row["state"] for row in installation.setup("--check", code=1).json}
+    assert rows["tls"] == "trouble"

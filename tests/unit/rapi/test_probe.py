@@ -141,3 +141,28 @@ def test_what_is_no_rapi_is_told(make_server: MakeServer) -> None:
     server = make_server()
     found = probe.look(Endpoint(urls=(server.url,), user="u", password="p"), server.url)
     assert found.fault is Fault.NOT_RAPI
+
+
+def test_nobody_but_whose_certificate_is_pinned_is_told_the_password(tmp_path: Path) -> None:
+    """The first connection is shown the pinned certificate, the second another one."""
+    pinned, other = certificates.make("cluster"), certificates.make("cluster")
+    told: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def answer() -> None:
+            for shown in (pinned, other):
+                plain, _ = listening.accept()
+                with shown.server_context(tmp_path).wrap_socket(plain, server_side=True) as connection:
+                    connection.settimeout(10)
+                    try:
+                        told.append(connection.recv(4096))
+                    except OSError:
+                        told.append(b"")
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        url = f"https://127.0.0.1:{listening.getsockname()[1]}"
+        found = probe.look(Endpoint(urls=(url,), user="u", password="p", fingerprint=pinned.fingerprint), url)
+        thread.join()
+    assert found.fault is Fault.PINNED
+    assert told == [b"", b""]
