@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import urllib.parse
 from collections.abc import Callable, Iterator
 
@@ -14,6 +15,8 @@ from tests.integration.vncauthproxy.conftest import authority, qemu, start
 from tests.support.browser import chromium
 
 __all__ = ["authority", "qemu", "start"]
+
+log = logging.getLogger(__name__)
 
 PATIENCE = 60_000
 
@@ -71,6 +74,7 @@ def visit(browser: Browser, exchange: Exchange) -> Iterator[Callable[..., Page]]
         page = context.new_page()
         page.on("pageerror", lambda error: faults.append(str(error)))
         page.on("request", lambda request: faults.extend(_foreign(request.url, exchange)))
+        page.on("requestfailed", lambda request: log.warning("%s: %s", request.url, request.failure))
         page.on("websocket", lambda socket: faults.extend(_foreign(socket.url, exchange)))
         page.goto(url)
         return page

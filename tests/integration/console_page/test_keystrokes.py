@@ -7,8 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
+from tests.integration.console_page.conftest import PATIENCE
 from tests.integration.console_page.exchange import Exchange
 
 Plan = Callable[[str, str], Any]
@@ -20,6 +21,8 @@ PASSWORD = 'P@ss"w0rd{}|~'
 @pytest.fixture
 def plan(visit: Callable[..., Page], exchange: Exchange) -> Plan:
     page = visit(f"{exchange.url}/console/")
+    # all of its parts are there by then, this one too: until then it may load itself again
+    expect(page.locator("#state")).to_have_text("Ended", timeout=PATIENCE)
     script = "async ([text, layout]) => (await import('/console/keystrokes.js')).plan(text, layout)"
     return lambda text, layout: page.evaluate(script, [text, layout])
 
