@@ -7,7 +7,6 @@ import logging
 import os
 import ssl
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -19,7 +18,8 @@ from prometheus_client import multiprocess, values
 
 from apiserver import service
 from apiserver.settings import ApiSettings
-from common import command, config
+from common import command, config, hosts
+from common.certificate import Certificate
 
 log = logging.getLogger(__name__)
 
@@ -61,8 +61,9 @@ class Gunicorn(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
     def load_config(self) -> None:
         """Translate our settings into gunicorn's."""
         settings = self._conf.section("api", ApiSettings)
+        certificate = _certificate(settings)
         options: dict[str, object] = {
-            "bind": f"{_bracketed(settings.host)}:{settings.port}",
+            "bind": f"{hosts.bracketed(settings.host)}:{settings.port}",
             "worker_class": "gthread",
             "workers": settings.workers,
             "threads": settings.threads,
@@ -77,7 +78,8 @@ class Gunicorn(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             "child_exit": _forget_metrics,
             "certfile": settings.cert or None,
             "keyfile": settings.key or None,
-            "ssl_context": _kept(settings),
+            # by itself gunicorn reads the files for each connection: half of a renewal would take the API down
+            "ssl_context": lambda _conf, _factory: certificate.context if certificate else None,
             "on_exit": self._clean,
         }
         for name, value in options.items():
@@ -103,25 +105,18 @@ class Gunicorn(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             self._metrics_folder.rmdir()
 
 
-def _kept(settings: ApiSettings) -> Callable[..., ssl.SSLContext]:
-    """Give what gunicorn takes each connection's TLS from: the files as they were read with the configuration.
-
-    By itself it reads them for each, so that a pair of which one half is renewed would take the API down.
-    """
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    if settings.cert:
-        context.load_cert_chain(settings.cert, settings.key)
-    return lambda _conf, _factory: context
-
-
 def _check(conf: config.Config) -> None:
-    """Raise ConfigError for what can't be meant, certificates that can't be served included."""
-    settings = conf.section("api", ApiSettings)
+    """Raise ConfigError for what can't be meant, a certificate that can't be served included."""
+    _certificate(conf.section("api", ApiSettings))
     service.build(conf)
+
+
+def _certificate(settings: ApiSettings) -> Certificate | None:
+    """Read the certificate that is named, if one is; raises ConfigError."""
     if not settings.cert:
-        return
+        return None
     try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(settings.cert, settings.key)
+        return Certificate(settings.cert, settings.key)
     except ssl.SSLError as err:
         raise config.ConfigError(f"[api] cert and key: {err.reason or err}") from err
     except OSError as err:
@@ -146,10 +141,6 @@ def _empty(folder: Path) -> None:
 
 def _forget_metrics(_arbiter: Arbiter, worker: Worker) -> None:
     multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]  # it is half typed
-
-
-def _bracketed(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
 
 
 if __name__ == "__main__":

@@ -15,6 +15,16 @@ def now() -> datetime:
     return datetime.now(tz=UTC)
 
 
+def skew(told: datetime, began: datetime, ended: datetime, *, resolution: float = 0.0) -> float:
+    """Give by how many seconds at least a clock is ahead (behind: less than 0) that was asked between two of our times.
+
+    `resolution`: of how many seconds it tells no part.
+    """
+    ahead = (told - ended).total_seconds()
+    behind = (told - began).total_seconds() + resolution
+    return max(0.0, ahead) or min(0.0, behind)
+
+
 def from_ganeti(stamp: object) -> datetime | None:
     """Read Ganeti's `[seconds, microseconds]`; anything else, or a time that no calendar has, is None."""
     if not isinstance(stamp, list | tuple) or len(stamp) != 2:

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 
 import orjson
 
+from common import hosts
+
 #: of a request and of an answer but a list's, in bytes with its line's end
 LONGEST_LINE = 16 * 1024
 
@@ -90,7 +92,7 @@ class Forward:
     @property
     def console(self) -> str:
         """Where the console listens, in one text."""
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+        return f"{hosts.bracketed(self.host)}:{self.port}"
 
 
 @dataclass(frozen=True)

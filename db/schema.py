@@ -33,9 +33,14 @@ class Standing:
     known: bool
 
     @property
+    def current(self) -> bool:
+        """Whether it is the one that this program was written for."""
+        return self.found == self.wanted
+
+    @property
     def behind(self) -> bool:
         """Whether it lacks what this program needs: nothing works before an upgrade."""
-        return self.found is None or (self.known and self.found != self.wanted)
+        return self.found is None or (self.known and not self.current)
 
     @property
     def ahead(self) -> bool:

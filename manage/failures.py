@@ -59,7 +59,7 @@ def _of_database(error: sa.exc.SQLAlchemyError, database: sessions.Sessions | No
         found = schema.standing(database.engine) if database is not None else None
     except sa.exc.SQLAlchemyError:
         return f"the database can't be reached: {cause}", Exit.UNREACHABLE
-    if found is not None and (found.behind or found.ahead):
+    if found is not None and not found.current:
         return f"the database's schema is not this program's: {found}", Exit.WRONG
     if sessions.is_outage(error):
         return f"the database can't be reached: {cause}", Exit.UNREACHABLE

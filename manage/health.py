@@ -59,7 +59,7 @@ def database(context: Context) -> Check:
 def schema_version(context: Context) -> Check:
     """Tell whether the schema is this program's. The database has to be there."""
     found = schema.standing(context.sessions.engine)
-    return Check("schema", Exit.WRONG if found.behind or found.ahead else Exit.OK, str(found))
+    return Check("schema", Exit.OK if found.current else Exit.WRONG, str(found))
 
 
 def bus(context: Context) -> list[Check]:

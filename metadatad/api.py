@@ -9,6 +9,7 @@ import ssl
 
 import h11
 
+from common import hosts
 from metadatad.exchange import TEXT, Answer
 from metadatad.settings import MetadatadSettings
 
@@ -53,9 +54,8 @@ class Api:
 
     def _question(self, instance_id: str, path: str) -> h11.Request:
         signature = hmac.new(self._secret, instance_id.encode(), hashlib.sha256).hexdigest()
-        host = f"[{self._host}]" if ":" in self._host else self._host
         headers = {
-            "Host": f"{host}:{self._port}",
+            "Host": f"{hosts.bracketed(self._host)}:{self._port}",
             "Connection": "close",
             "X-Instance-ID": instance_id,
             "X-Instance-ID-Signature": signature,

@@ -232,6 +232,4 @@ def _skew(answer: _Answer) -> float | None:
         told = email.utils.parsedate_to_datetime(answer.date or "")
     except (TypeError, ValueError):
         return None
-    ahead = (told - answer.ended).total_seconds()
-    behind = (told - answer.began).total_seconds() + 1.0
-    return max(0.0, ahead) or min(0.0, behind)
+    return clock.skew(told, answer.began, answer.ended, resolution=1.0)

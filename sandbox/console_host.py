@@ -13,6 +13,7 @@ from cloud.console_desk import Desk
 from cloud.console_places import Guest, Node, Places, Screen
 from cloud.console_proxies import Proxies
 from cloud.console_settings import ConsoleSettings
+from common import hosts
 from common.console_proxy import ConsoleProxy
 from sandbox import screens, serial_ports
 from sandbox.screens import Screens
@@ -48,7 +49,7 @@ class ConsoleHost:
     @property
     def origin(self) -> str:
         """Where browsers connect to."""
-        return f"ws://{_bracketed(self._host)}:{self._port}"
+        return f"ws://{hosts.bracketed(self._host)}:{self._port}"
 
     def start(self) -> None:
         self._thread.start()
@@ -131,7 +132,3 @@ def _free_port(host: str) -> int:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.create_server((host, 0), family=family) as found:
         return int(found.getsockname()[1])
-
-
-def _bracketed(host: str) -> str:
-    return f"[{host}]" if ":" in host else host

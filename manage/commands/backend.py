@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -23,6 +24,24 @@ _COLUMNS = (
 )  # fmt: skip
 
 
+def _trusting(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options that say how a cluster's RAPI is known."""
+    for option in reversed(
+        (
+            click.option(
+                "--ca-file",
+                type=click.Path(path_type=Path, exists=True, dir_okay=False),
+                help="the cluster's CA, in PEM form",
+            ),
+            click.option("--fingerprint", help="SHA-256 of the RAPI's certificate, to pin it"),
+            click.option("--trust-on-first-use", is_flag=True, help="fetch the RAPI's certificate and pin it unasked"),
+            click.option("--system-ca", is_flag=True, help="trust what this machine's CAs have signed"),
+        )
+    ):
+        command = option(command)
+    return command
+
+
 @click.group(cls=groups.Group)
 def backend() -> None:
     """Ganeti clusters."""
@@ -38,12 +57,7 @@ def backend() -> None:
     type=click.Path(path_type=Path, allow_dash=True),
     help="file with the RAPI password; - for stdin [default: typed]",
 )
-@click.option(
-    "--ca-file", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="the cluster's CA, in PEM form"
-)
-@click.option("--fingerprint", help="SHA-256 of the RAPI's certificate, to pin it")
-@click.option("--trust-on-first-use", is_flag=True, help="fetch the RAPI's certificate and pin it unasked")
-@click.option("--system-ca", is_flag=True, help="trust what this machine's CAs have signed")
+@_trusting
 @click.option("--prefix", default="syros-", show_default=True, help="what our instances' names begin with")
 @click.option("--disk-template", default="plain", show_default=True)
 @click.option("--hypervisor", default="kvm", show_default=True)
@@ -81,14 +95,17 @@ def add(
     refresh: bool,
 ) -> None:
     """Add a cluster; it takes instances once it has been refreshed."""
-    trusted = bool(ca_file or fingerprint or system_ca)
+    password = _password(password_file)
+    trust = _told_trust(ca_file, fingerprint, system_ca=system_ca)
+    if trust is None:
+        trust = Trust(fingerprint=_first_seen(urls, unasked=trust_on_first_use))
     spec = backends.BackendSpec(
         name=name,
         rapi_urls=urls,
         rapi_user=user,
-        rapi_password=_password(password_file),
-        rapi_ca=ca_file.read_text(encoding="utf-8") if ca_file else None,
-        rapi_fingerprint=_digits(fingerprint) if trusted else _first_seen(urls, unasked=trust_on_first_use),
+        rapi_password=password,
+        rapi_ca=trust.ca,
+        rapi_fingerprint=trust.fingerprint,
         prefix=prefix,
         disk_template=disk_template,
         hypervisor=hypervisor,
@@ -173,12 +190,7 @@ def move(context: Context, name: str, *, urls: tuple[str, ...]) -> None:
     type=click.Path(path_type=Path, allow_dash=True),
     help="file with the RAPI password; - for stdin",
 )
-@click.option(
-    "--ca-file", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="the cluster's CA, in PEM form"
-)
-@click.option("--fingerprint", help="SHA-256 of the RAPI's certificate, to pin it")
-@click.option("--trust-on-first-use", is_flag=True, help="fetch the RAPI's certificate and pin it unasked")
-@click.option("--system-ca", is_flag=True, help="trust what this machine's CAs have signed")
+@_trusting
 @click.option("--prefix", help="what our instances' names begin with; while there were none")
 @click.option("--disk-template", help="of servers that are made from now on")
 @click.option("--hypervisor", help="of servers that are made from now on")
@@ -221,10 +233,8 @@ def set_(
 
     What servers are made with (--disk-template, --hypervisor, --os, --hvparam) counts for those made from now on.
     """
-    trust = None
-    if ca_file or fingerprint or system_ca:
-        trust = Trust(ca_file.read_text(encoding="utf-8") if ca_file else None, _digits(fingerprint))
-    elif trust_on_first_use:
+    trust = _told_trust(ca_file, fingerprint, system_ca=system_ca)
+    if trust is None and trust_on_first_use:
         known = tuple(backends.get(context.cloud, name).rapi_urls)
         trust = Trust(fingerprint=_first_seen(urls or known, unasked=True))
     change = BackendChange(
@@ -337,8 +347,12 @@ def _password(path: Path | None) -> str:
     return asking.secret(path, prompt="RAPI password", option="--rapi-password-file")
 
 
-def _digits(fingerprint: str | None) -> str | None:
-    return fingerprint.replace(":", "").lower() if fingerprint else None
+def _told_trust(ca_file: Path | None, fingerprint: str | None, *, system_ca: bool) -> Trust | None:
+    """Give what the options say of whom to trust; None if they say nothing."""
+    if not (ca_file or fingerprint or system_ca):
+        return None
+    digits = fingerprint.replace(":", "").lower() if fingerprint else None
+    return Trust(ca_file.read_text(encoding="utf-8") if ca_file else None, digits)
 
 
 def _first_seen(urls: tuple[str, ...], *, unasked: bool) -> str | None:

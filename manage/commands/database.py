@@ -24,20 +24,20 @@ def db() -> None:
 def upgrade(context: Context) -> None:
     """Bring the schema to this program's version, and make the database where it is a file; safe to repeat."""
     engine = dataclasses.replace(context, founds=True).sessions.engine
-    before, wanted = schema.current(engine), schema.head()
+    was = schema.standing(engine)
     with context.output.progress("upgrading the schema"):
         schema.upgrade(engine)
-    sentence = f"the schema is at {wanted}" + ("" if before == wanted else f", it was at {before or 'nothing'}")
-    context.output.say(sentence, before=before, version=wanted)
+    sentence = f"the schema is at {was.wanted}" + (f", it was at {was.found or 'nothing'}" if was.behind else "")
+    context.output.say(sentence, before=was.found, version=was.wanted)
 
 
 @db.command()
 @pass_context
 def version(context: Context) -> None:
     """Show the database's schema version and this program's; exit 1 if they differ."""
-    current, wanted = schema.current(context.sessions.engine), schema.head()
-    context.output.item({"version": current, "wanted": wanted, "current": current == wanted})
-    if current != wanted:
+    found = schema.standing(context.sessions.engine)
+    context.output.item({"version": found.found, "wanted": found.wanted, "current": found.current})
+    if not found.current:
         raise click.exceptions.Exit(Exit.WRONG)
 
 
@@ -45,12 +45,12 @@ def version(context: Context) -> None:
 @pass_context
 def check(context: Context) -> None:
     """Compare the tables with what this program expects; exit 1 if anything differs."""
-    current, wanted = schema.current(context.sessions.engine), schema.head()
+    found = schema.standing(context.sessions.engine)
     with context.output.progress("comparing"):
-        differences = [{"difference": str(found)} for found in schema.differences(context.sessions.engine)]
+        differences = [{"difference": str(each)} for each in schema.differences(context.sessions.engine)]
     context.output.item(
-        {"version": current, "wanted": wanted, "agrees": not differences, "differences": differences},
+        {"version": found.found, "wanted": found.wanted, "agrees": not differences, "differences": differences},
         {"differences": ("difference",)},
     )
-    if differences or current != wanted:
+    if differences or not found.current:
         raise click.exceptions.Exit(Exit.WRONG)

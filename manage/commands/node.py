@@ -7,12 +7,9 @@ from pathlib import Path
 
 import click
 
-from manage import finding, groups
+from manage import findings, groups
 from manage.context import Context
-from manage.failures import Exit
 from manage.node import look
-
-COLUMNS = ("check", "state", "detail", "remedy")
 
 
 @click.group(cls=groups.Group)
@@ -35,7 +32,4 @@ def check(context: Context, *, bridges: tuple[str, ...], routed: bool) -> None:
         raise click.UsageError("run it as root: much of what it looks at is root's alone")
     with context.output.progress("looking"):
         found = look.whole(host, context.config, bridges=bridges, routed=routed)
-    rows = [{"check": each.check, "state": each.state, "detail": each.detail, "remedy": each.remedy} for each in found]
-    context.output.rows(rows, COLUMNS)
-    if finding.is_trouble(found):
-        raise click.exceptions.Exit(Exit.WRONG)
+    findings.show(context, found)

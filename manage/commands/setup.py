@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
-from manage import failures, finding, groups
+from manage import findings, groups
 from manage.authority import FOLDER as TLS_FOLDER
 from manage.authority import Authority
 from manage.context import Context
-from manage.failures import Exit
 from manage.finding import Finding, State
 from manage.setup import admin, broker, check, database, policies, public_tls, units
 from manage.setup.secret_files import FOLDER, SecretFiles
-from manage.setup.step import Step, Undone
+from manage.setup.step import Step
 
-_COLUMNS = ("step", "state", "detail", "remedy")
 _NEXT = "next: `syros-manage backend add`, for each Ganeti cluster; then `syros-manage image add` and `network add`"
 
 
@@ -81,12 +80,7 @@ def setup(
             found = check.whole(context, files, steps)
     else:
         found = _made(context, steps)
-    context.output.rows(
-        [{"step": each.check, "state": each.state, "detail": each.detail, "remedy": each.remedy} for each in found],
-        _COLUMNS,
-    )
-    if finding.is_trouble(found):
-        raise click.exceptions.Exit(Exit.WRONG)
+    findings.show(context, found, called="step")
     if not only_look:
         click.echo(_NEXT, err=True)
 
@@ -100,19 +94,14 @@ def _made(context: Context, steps: Sequence[Step]) -> list[Finding]:
     found: list[Finding] = []
     for step in steps:
         with context.output.progress(step.name):
-            found.append(_done(step))
+            found.append(step.tried(functools.partial(_done, step)))
         if found[-1].state is State.TROUBLE:
             break
     return found
 
 
 def _done(step: Step) -> Finding:
-    try:
-        looked = step.look()
-        if looked.state is not State.TROUBLE:
-            return looked
-        return Finding(step.name, State.MADE, step.make())
-    except Undone as err:
-        return finding.wrong(step.name, str(err), err.remedy)
-    except failures.KNOWN as err:
-        return finding.wrong(step.name, failures.explain(err, None)[0], "")
+    looked = step.look()
+    if looked.state is not State.TROUBLE:
+        return looked
+    return Finding(step.name, State.MADE, step.make())

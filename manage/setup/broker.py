@@ -13,17 +13,14 @@ from common import bus, config, private_file
 from manage import finding
 from manage.context import Context
 from manage.finding import Finding
-from manage.setup import tool
+from manage.setup import rabbitmqctl
 from manage.setup.secret_files import SecretFiles
 from manage.setup.step import Step, Undone
 
 NAME = "bus-url"
 _USER = "syros"
-_CONTROL = ("rabbitmqctl", "--quiet")
 #: whom rabbitmqctl becomes
 _SYSTEM_USER = "rabbitmq"
-REMEDY = "install RabbitMQ here and have it run, or give --bus-url-file"
-_ANOTHER = f"the configuration's [bus] has another URL than {NAME}"
 _READ = f"[bus] needs `url_file`, the path of {NAME}"
 _AGAIN = "`syros-manage setup`, or on the broker's host "
 _REMEDIES = {
@@ -46,11 +43,9 @@ def step(context: Context, files: SecretFiles, url: str | None) -> Step:
         known = files.read(NAME) or ""
         shown = _shown(known)
         try:
-            if context.config.section("bus", config.Bus).url != known:
-                return finding.wrong("broker", _ANOTHER, _READ)
-        except config.ConfigError as err:
-            return finding.wrong("broker", str(err), _READ)
-        trouble = context.bus.trouble()
+            trouble = _trouble(context, known)
+        except Undone as err:
+            return finding.wrong("broker", str(err), err.remedy)
         if trouble is None:
             return finding.well("broker", shown)
         return finding.wrong("broker", f"{shown}: {_said(trouble)}", _REMEDIES[trouble.fault])
@@ -98,14 +93,19 @@ def _ours(known: str | None) -> Account:
 
 def _verify(context: Context, files: SecretFiles) -> None:
     """Raise Undone unless the broker that programs will use is the one that is meant, and well."""
-    try:
-        if context.config.section("bus", config.Bus).url != files.read(NAME):
-            raise Undone(_ANOTHER, _READ)
-        trouble = context.bus.trouble()
-    except config.ConfigError as err:
-        raise Undone(str(err), _READ) from err
+    trouble = _trouble(context, files.read(NAME))
     if trouble is not None:
         raise Undone(_said(trouble), _REMEDIES[trouble.fault])
+
+
+def _trouble(context: Context, meant: str | None) -> bus.Trouble | None:
+    """Tell what is wrong with the broker that is meant; raises Undone if it is not the one that programs will use."""
+    try:
+        if context.config.section("bus", config.Bus).url != meant:
+            raise Undone(f"the configuration's [bus] has another URL than {NAME}", _READ)
+        return context.bus.trouble()
+    except config.ConfigError as err:
+        raise Undone(str(err), _READ) from err
 
 
 def _said(trouble: bus.Trouble) -> str:
@@ -142,20 +142,17 @@ def _import(wanted: Account) -> None:
         private_file.write(file, json.dumps(definitions))
         for path in (file, Path(folder)):
             _give(path)
-        tool.run([*_CONTROL, "import_definitions", str(file)], remedy=REMEDY)
+        rabbitmqctl.run("import_definitions", str(file))
 
 
 def _tags(user: str) -> list[str]:
     """Give those that the user has: one that is there from an earlier try has a password that nobody knows."""
-    said = tool.run([*_CONTROL, "list_users", "--formatter", "json"], remedy=REMEDY)
-    try:
-        return next((list(each["tags"]) for each in json.loads(said) if each["user"] == user), [])
-    except (ValueError, TypeError, KeyError) as err:
-        raise Undone("rabbitmqctl list_users says nothing that can be read", REMEDY) from err
+    users = rabbitmqctl.listed("list_users", fields=("user", "tags"))
+    return next((list(each["tags"]) for each in users if each["user"] == user), [])
 
 
 def _give(path: Path) -> None:
     try:
         shutil.chown(path, user=_SYSTEM_USER)
     except LookupError as err:
-        raise Undone(f"there is no user {_SYSTEM_USER} on this machine", REMEDY) from err
+        raise Undone(f"there is no user {_SYSTEM_USER} on this machine", rabbitmqctl.REMEDY) from err

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from common import config
+from common import clock, config
 from manage import failures, finding
 from manage.context import Context
 from manage.finding import Finding
 from manage.setup import backends, database, expiry, units
 from manage.setup.secret_files import SecretFiles
-from manage.setup.step import Step, Undone
+from manage.setup.step import Step
 
 #: sections of the programs that are not a node's or a console host's
 _SECTIONS = (
@@ -35,7 +35,7 @@ def whole(context: Context, files: SecretFiles, steps: Sequence[Step]) -> list[F
         if step.name == "policies" and found[-1].state is finding.State.TROUBLE:
             found.append(finding.doubtful(step.name, "not looked at: the broker is in trouble", "mend that first"))
             continue
-        found.append(looked(step))
+        found.append(step.tried(step.look))
         if step.name == "schema":
             # one that a later program has moved on still has all that this one knows
             there = answers and found[-1].remedy != database.UPGRADE
@@ -46,16 +46,6 @@ def whole(context: Context, files: SecretFiles, steps: Sequence[Step]) -> list[F
     if there:
         found += _backends(context)
     return found
-
-
-def looked(step: Step) -> Finding:
-    """Look at one step; what goes wrong meanwhile is its finding."""
-    try:
-        return step.look()
-    except Undone as err:
-        return finding.wrong(step.name, str(err), err.remedy)
-    except failures.KNOWN as err:
-        return finding.wrong(step.name, failures.explain(err, None)[0], "")
 
 
 def _configuration(conf: config.Config) -> list[Finding]:
@@ -74,9 +64,7 @@ def _clock(context: Context) -> list[Finding]:
     told = context.sessions.now()
     if told is None:
         return []
-    ended = context.now()
-    off = max(0.0, (told - ended).total_seconds()) or min(0.0, (told - began).total_seconds())
-    return [backends.skew("database clock", off)]
+    return [backends.skew("database clock", clock.skew(told, began, context.now()))]
 
 
 def _backends(context: Context) -> list[Finding]:

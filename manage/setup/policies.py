@@ -15,7 +15,7 @@ import shutil
 from common.bus import rabbit
 from manage import finding
 from manage.finding import Finding
-from manage.setup import broker, tool
+from manage.setup import broker, rabbitmqctl
 from manage.setup.secret_files import SecretFiles
 from manage.setup.step import Step, Undone
 
@@ -33,7 +33,7 @@ def step(files: SecretFiles) -> Step:
 
     def look() -> Finding:
         url = files.read(broker.NAME)
-        if url is None or not broker.is_here(url) or shutil.which("rabbitmqctl") is None:
+        if url is None or not broker.is_here(url) or shutil.which(rabbitmqctl.PROGRAM) is None:
             return finding.well("policies", "not looked at: the broker is elsewhere (see docs/install.md)")
         missing = _missing(broker.Account(url).vhost)
         if missing:
@@ -44,24 +44,20 @@ def step(files: SecretFiles) -> Step:
     def make() -> str:
         url = files.read(broker.NAME)
         if url is None:
-            raise Undone(f"{broker.NAME} is not there", broker.REMEDY)
+            raise Undone(f"{broker.NAME} is not there", rabbitmqctl.REMEDY)
         vhost = broker.Account(url).vhost
         made = _missing(vhost)
         for name in made:
             queue, definition = POLICIES[name]
             pattern = f"^{re.escape(queue)}$"
             words = ["set_policy", "-p", vhost, name, pattern, json.dumps(definition), "--apply-to", "queues"]
-            tool.run(["rabbitmqctl", "--quiet", *words], remedy=broker.REMEDY)
+            rabbitmqctl.run(*words)
         return f"made {', '.join(made)}"
 
     return Step("policies", look, make)
 
 
 def _missing(vhost: str) -> list[str]:
-    words = ["list_policies", "-p", vhost, "--formatter", "json"]
-    told = tool.run(["rabbitmqctl", "--quiet", *words], remedy=broker.REMEDY, timeout=_PATIENCE)
-    try:
-        there = {str(each["name"]) for each in json.loads(told)}
-    except (ValueError, TypeError, KeyError) as err:
-        raise Undone("rabbitmqctl list_policies says nothing that can be read", broker.REMEDY) from err
+    found = rabbitmqctl.listed("list_policies", "-p", vhost, fields=("name",), timeout=_PATIENCE)
+    there = {str(each["name"]) for each in found}
     return [name for name in POLICIES if name not in there]

@@ -6,7 +6,7 @@ import ipaddress
 from dataclasses import dataclass
 from pathlib import Path
 
-from common import config
+from common import config, hosts
 from manage import finding
 from manage.authority import Authority
 from manage.context import Context
@@ -81,7 +81,7 @@ def auth_url(conf: config.Config, name: str, *, told: bool) -> str:
         return f"{section.public_url}/identity/v3"
     host = name if told or not _is_loopback(section.host) else section.host
     scheme = "https" if section.cert else "http"
-    return f"{scheme}://{_bracketed(host)}:{section.port}/identity/v3"
+    return f"{scheme}://{hosts.bracketed(host)}:{section.port}/identity/v3"
 
 
 def cacert(conf: config.Config, authority: Authority) -> Path | None:
@@ -111,7 +111,3 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
-
-
-def _bracketed(host: str) -> str:
-    return f"[{host}]" if ":" in host else host

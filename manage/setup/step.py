@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from manage import failures, finding
 from manage.finding import Finding
 
 
@@ -23,3 +24,12 @@ class Step:
     name: str
     look: Callable[[], Finding]
     make: Callable[[], str]
+
+    def tried(self, how: Callable[[], Finding]) -> Finding:
+        """Look, or make: what goes wrong meanwhile is the finding."""
+        try:
+            return how()
+        except Undone as err:
+            return finding.wrong(self.name, str(err), err.remedy)
+        except failures.KNOWN as err:
+            return finding.wrong(self.name, failures.explain(err, None)[0], "")

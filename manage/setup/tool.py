@@ -8,10 +8,10 @@ from collections.abc import Sequence
 
 from manage.setup.step import Undone
 
-_TIMEOUT = 60.0
+TIMEOUT = 60.0
 
 
-def run(command: Sequence[str], *, told: str = "", remedy: str, timeout: float = _TIMEOUT) -> str:
+def run(command: Sequence[str], *, told: str = "", remedy: str, timeout: float = TIMEOUT) -> str:
     """Run a command with that standard input; give its output. Raises Undone, with the remedy."""
     if shutil.which(command[0]) is None:
         raise Undone(f"{command[0]} is not on this machine", remedy)

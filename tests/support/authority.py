@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import datetime
 import ipaddress
+import socket
+import ssl
 from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+_PATIENCE = 60.0
 
 
 class Authority:
@@ -52,6 +56,15 @@ class Authority:
             )
         )
         return cert, secret
+
+    def serial_shown(self, port: int) -> int:
+        """Give the number of the certificate that a port of this host shows, if it is to be believed."""
+        tls = ssl.create_default_context(cafile=self.ca)
+        with socket.create_connection(("127.0.0.1", port), _PATIENCE) as plain:
+            with tls.wrap_socket(plain, server_hostname="127.0.0.1") as shown:
+                found = shown.getpeercert(binary_form=True)
+                assert found is not None
+                return x509.load_der_x509_certificate(found).serial_number
 
     def _builder(self, subject: x509.Name, key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
         now = datetime.datetime.now(datetime.UTC)

@@ -303,17 +303,22 @@ def statuses(jobs: Sequence[Job]) -> list[tuple[str, JobStatus]]:
 
 def count_statements(sessions: Sessions, run: Callable[[], object]) -> list[str]:
     """List the SQL that a call sends, without BEGIN and COMMIT."""
+    return statements_of(sessions.engine, run)
+
+
+def statements_of(target: sa.Engine | type[sa.Engine], run: Callable[[], object]) -> list[str]:
+    """List the SQL that a call sends by an engine, or by any of them, without BEGIN and COMMIT."""
     seen: list[str] = []
 
     def on_execute(_conn: object, _cursor: object, statement: str, *_rest: object) -> None:
         if not statement.startswith("BEGIN"):
             seen.append(statement)
 
-    sa.event.listen(sessions.engine, "before_cursor_execute", on_execute)
+    sa.event.listen(target, "before_cursor_execute", on_execute)
     try:
         run()
     finally:
-        sa.event.remove(sessions.engine, "before_cursor_execute", on_execute)
+        sa.event.remove(target, "before_cursor_execute", on_execute)
     return seen
 
 

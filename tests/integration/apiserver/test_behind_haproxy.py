@@ -19,15 +19,10 @@ import pytest
 from websockets.sync import client as ws_client
 from websockets.sync import server as ws_server
 
-from cloud import accounts, vault
-from cloud.context import Cloud
-from cloud.settings import CloudSettings
-from common import config
-from db import schema
-from db.sessions import Sessions
-from db.users import Role
+from cloud import vault
 from lab import process
 from tests.conftest import missing
+from tests.integration.apiserver import served
 from tests.support.authority import Authority
 from tests.unit.apiserver.asking import login_body
 
@@ -134,13 +129,7 @@ def balanced(module_postgres_url: str, tmp_path_factory: pytest.TempPathFactory)
     if shutil.which("haproxy") is None:
         missing("not installed: haproxy")
     folder = tmp_path_factory.mktemp("balanced")
-    sessions = Sessions(config.Database(url=module_postgres_url))
-    schema.upgrade(sessions.engine)
-    cloud = Cloud(sessions, CloudSettings())
-    accounts.add_project(cloud, "demo")
-    accounts.add_user(cloud, "demo", password="demo-secret", default_project="demo")
-    accounts.grant(cloud, user="demo", project="demo", role=Role.MEMBER)
-    sessions.close()
+    served.fill(module_postgres_url)
     authority = Authority(folder / "authority")
     (folder / "cloud.pem").write_text("".join(file.read_text() for file in authority.issue("cloud.example")))
     text = documented()
@@ -153,10 +142,7 @@ def balanced(module_postgres_url: str, tmp_path_factory: pytest.TempPathFactory)
             port = process.free_port()
             text = text.replace(address, f"127.0.0.1:{port}")
             file = folder / f"{name}.toml"
-            file.write_text(
-                f'[database]\nurl = "{module_postgres_url}"\n[bus]\nurl = "amqp://127.0.0.1:1/"\n'
-                f'[secrets]\nkey = "{key}"\n[api]\nport = {port}\nworkers = 1\n'
-            )
+            served.configure(file, module_postgres_url, key=key, port=port)
             commands[name] = [sys.executable, "-m", "apiserver", "--config", str(file)]
         front = process.free_port()
         text = text.replace("bind :443", f"bind 127.0.0.1:{front}").replace(

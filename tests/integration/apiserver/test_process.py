@@ -14,14 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from cloud import accounts, vault
-from cloud.context import Cloud
-from cloud.settings import CloudSettings
-from common import config
-from db import schema
-from db.sessions import Sessions
-from db.users import Role
+from cloud import vault
 from lab import process
+from tests.integration.apiserver import served
 from tests.support.authority import Authority
 from tests.unit.apiserver.asking import login_body
 
@@ -70,19 +65,10 @@ def until(condition: Callable[[], bool]) -> None:
 
 @pytest.fixture
 def api(tmp_path: Path, postgres_url: str) -> Iterator[Api]:
-    sessions = Sessions(config.Database(url=postgres_url))
-    schema.upgrade(sessions.engine)
-    cloud = Cloud(sessions, CloudSettings())
-    accounts.add_project(cloud, "demo")
-    accounts.add_user(cloud, "demo", password="demo-secret", default_project="demo")
-    accounts.grant(cloud, user="demo", project="demo", role=Role.MEMBER)
-    sessions.close()
+    served.fill(postgres_url)
     port = process.free_port()
     file = tmp_path / "syros.toml"
-    file.write_text(
-        f'[database]\nurl = "{postgres_url}"\n[bus]\nurl = "amqp://127.0.0.1:1/"\n'
-        f'[secrets]\nkey = "{vault.new_key()}"\n[api]\nport = {port}\nworkers = {WORKERS}\n'
-    )
+    served.configure(file, postgres_url, key=vault.new_key(), port=port, workers=WORKERS)
     metrics = tmp_path / "metrics"
     running = process.Guarded(
         [sys.executable, "-m", "apiserver", "--config", str(file)],
@@ -156,17 +142,13 @@ def test_sighup_with_a_configuration_that_can_not_be_meant_changes_nothing(api: 
 
 
 def test_tls_is_served_and_a_renewed_certificate_is_shown_without_a_restart(tmp_path: Path, postgres_url: str) -> None:
-    sessions = Sessions(config.Database(url=postgres_url))
-    schema.upgrade(sessions.engine)
-    sessions.close()
+    served.fill(postgres_url)
     first, second = Authority(tmp_path / "first"), Authority(tmp_path / "second")
     cert, key = first.issue("api")
     port = process.free_port()
     file = tmp_path / "syros.toml"
-    file.write_text(
-        f'[database]\nurl = "{postgres_url}"\n[bus]\nurl = "amqp://127.0.0.1:1/"\n'
-        f'[secrets]\nkey = "{vault.new_key()}"\n[api]\nport = {port}\nworkers = 1\ncert = "{cert}"\nkey = "{key}"\n'
-    )
+    more = f'cert = "{cert}"\nkey = "{key}"\n'
+    served.configure(file, postgres_url, key=vault.new_key(), port=port, more=more)
 
     def version(ca: Path) -> str:
         """Ask for the versions, trusting that CA; give where clients are sent."""

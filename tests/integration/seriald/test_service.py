@@ -16,7 +16,6 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from cryptography import x509
 
 from lab import process
 from tests.support.authority import Authority
@@ -294,16 +293,6 @@ def test_a_crash_between_two_names_of_one_socket_is_recovered_from(start: Start,
     assert sorted(path.name for path in daemon.ctrl.iterdir()) == [f"{NAME}.serial"]
 
 
-def serial_of(port: int, authority: Authority) -> int:
-    """The number of the certificate that a port shows, if it is to be believed."""
-    tls = ssl.create_default_context(cafile=authority.ca)
-    with socket.create_connection(("127.0.0.1", port), PATIENCE) as plain:
-        with tls.wrap_socket(plain, server_hostname="127.0.0.1") as shown:
-            found = shown.getpeercert(binary_form=True)
-            assert found is not None
-            return x509.load_der_x509_certificate(found).serial_number
-
-
 def test_a_sighup_renews_the_certificate_and_ends_no_console(tmp_path: Path, qemu: Qemu) -> None:
     guest = qemu(NAME)
     authority = Authority(tmp_path / "authority")
@@ -325,7 +314,7 @@ def test_a_sighup_renews_the_certificate_and_ends_no_console(tmp_path: Path, qem
         stack.callback(running.terminate)
         heard("seriald.started", 1)
         guest.accept()
-        before = serial_of(port, authority)
+        before = authority.serial_shown(port)
         tls = ssl.create_default_context(cafile=authority.ca)
         plain = stack.enter_context(socket.create_connection(("127.0.0.1", port), PATIENCE))
         viewer = stack.enter_context(tls.wrap_socket(plain, server_hostname="127.0.0.1"))
@@ -337,11 +326,11 @@ def test_a_sighup_renews_the_certificate_and_ends_no_console(tmp_path: Path, qem
         authority.issue("node")
         running.send_signal(signal.SIGHUP)
         heard("certificate.read", 1)
-        after = serial_of(port, authority)
+        after = authority.serial_shown(port)
         assert after != before
         cert.write_text("nothing")
         running.send_signal(signal.SIGHUP)
         heard("certificate.unusable", 1)
-        assert serial_of(port, authority) == after
+        assert authority.serial_shown(port) == after
         guest.print(b"still")
         assert read(viewer, 5) == b"still"

@@ -12,7 +12,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from cryptography import x509
 
 from common import console_proxy
 from common.console_proxy import ConsoleProxy, ConsoleProxyRefused, ConsoleProxyUnreachable
@@ -150,23 +149,13 @@ def test_who_does_not_get_through_tls_in_time_is_dropped(
         proxy.wait_event("viewer.insecure")
 
 
-def serial_of(port: int, authority: Authority) -> int:
-    """The number of the certificate that a port shows, if it is to be believed."""
-    tls = ssl.create_default_context(cafile=authority.ca)
-    with socket.create_connection(("127.0.0.1", port), PATIENCE) as plain:
-        with tls.wrap_socket(plain, server_hostname="127.0.0.1") as shown:
-            found = shown.getpeercert(binary_form=True)
-            assert found is not None
-            return x509.load_der_x509_certificate(found).serial_number
-
-
 def test_a_sighup_renews_certificates_and_ends_nothing(
     served: Callable[..., tuple[Proxy, int, tuple[Path, Path]]],
     qemu: Callable[..., Qemu],
     authority: Authority,
 ) -> None:
     proxy, port, web = served()
-    before = [serial_of(each, authority) for each in (proxy.port, port)]
+    before = [authority.serial_shown(each) for each in (proxy.port, port)]
     way = proxy.forward(qemu().port, kind=Kind.WEBSOCKET)
 
     async def stay() -> None:
@@ -178,11 +167,11 @@ def test_a_sighup_renews_certificates_and_ends_nothing(
             authority.issue("web")
             authority.issue("proxy")
             await asyncio.to_thread(renew, 2)
-            after = [await asyncio.to_thread(serial_of, each, authority) for each in (proxy.port, port)]
+            after = [await asyncio.to_thread(authority.serial_shown, each) for each in (proxy.port, port)]
             assert not set(before) & set(after)
             web[0].write_text("nothing")
             await asyncio.to_thread(renew, 3)
-            assert await asyncio.to_thread(serial_of, port, authority) == after[1]
+            assert await asyncio.to_thread(authority.serial_shown, port) == after[1]
             viewer.send(b"\1")
             assert len(await viewer.read(24)) == 24
             await viewer.visit.closed()

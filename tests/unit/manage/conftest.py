@@ -28,6 +28,7 @@ from gntsim.server import Simulator
 from manage.__main__ import cli
 from manage.context import Wiring
 from manage.node.host import Host
+from tests.support import clouds
 
 
 class Answer:
@@ -153,16 +154,7 @@ def add_arguments(operator: Operator, simulator: Simulator, *more: str) -> Seque
 
 def statements(run: Callable[[], object]) -> int:
     """Count the SQL that a command sends, over connections of its own."""
-    seen = []
-
-    def on_execute(_conn: object, _cursor: object, statement: str, *_rest: object) -> None:
-        seen.append(statement)
-
-    sa.event.listen(sa.Engine, "before_cursor_execute", on_execute)
-    try:
-        run()
-    finally:
-        sa.event.remove(sa.Engine, "before_cursor_execute", on_execute)
+    seen = clouds.statements_of(sa.Engine, run)
     assert seen
     return len(seen)
 
