@@ -185,6 +185,8 @@ def test_a_sighup_renews_certificates_and_ends_nothing(
     asyncio.run(stay())
     (unusable,) = proxy.events("certificate.unusable")
     assert unusable["key"] == "web_cert"
+    # the viewer knows of the end before the proxy has said so
+    proxy.wait_event("session.ended")
     assert [each["reason"] for each in proxy.events("session.ended")] == ["viewer_left"]
 
 
