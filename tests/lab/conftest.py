@@ -1,11 +1,12 @@
 """The whole cloud, for the tests that need it."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import pytest
 
 from lab import cloud as lab_cloud
+from lab import evidence
 from tests.conftest import missing
 
 
@@ -18,3 +19,15 @@ def cloud() -> Iterator[lab_cloud.LabCloud]:
     lab.start()
     yield lab
     lab.stop()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Add to the report of a test that failed what the cloud knows of itself: it is gone before anybody can look."""
+    report = yield
+    lab = getattr(item, "funcargs", {}).get("cloud")
+    if report.failed and report.when == "call" and isinstance(lab, lab_cloud.LabCloud):
+        report.sections += evidence.of(lab)
+    return report
