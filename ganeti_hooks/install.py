@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shlex
 import shutil
 import sys
 from pathlib import Path
@@ -44,8 +46,7 @@ SWEEP_NAME = "syros-sweep"
 _OS_API_VERSION = 20
 _NEEDED = {"nft": "nftables", "conntrack": "conntrack"}
 _MARK = "Syros, installed by ganeti_hooks.install"
-_STUB = """#!{python} -I
-# {mark}
+_PROGRAM = """
 import os
 import sys
 from pathlib import PosixPath
@@ -55,19 +56,48 @@ from {module} import main
 
 sys.exit(main(os.environ, Node({settings})))
 """
+_STUB = """#!/bin/sh
+# {mark}
+python={python}
+prefix={prefix}
+# where the package is removed, this stays, as configuration does
+if [ ! -x "$python" ]; then
+    {without}
+fi
+exec "$python" -I -c {program}
+"""
+#: the network script without its interpreter: others' guests are Ganeti's, and none of ours starts unguarded
+_NETWORK_WITHOUT = f"""case "$INTERFACE" in
+    {kvm_network.COMMUNICATION}*) exit 0 ;;
+    esac
+    case "$INSTANCE" in
+    "$prefix"*)
+        echo "syros: $INTERFACE of $INSTANCE: $python is gone: install syros-ganeti-hooks, or purge it" >&2
+        exit 1
+        ;;
+    esac
+    exec bash -e -c {shlex.quote(kvm_network.OWN_SETUP)}"""
+_HOOK_WITHOUT = "exit 0"
 
 
 def install_hooks(
-    hooks_dir: Path, spool: Path = Path(post_hook.SPOOL), *, node_name: str = "", make_folders: bool = True
+    hooks_dir: Path,
+    spool: Path = Path(post_hook.SPOOL),
+    *,
+    node_name: str = "",
+    beside: Path | None = None,
+    make_folders: bool = True,
 ) -> None:
     """Install the hook for every operation of interest, writing to `spool`, which is made.
 
-    `node_name` is for a node whose host goes by another name than Ganeti's for it.
+    `node_name` is for a node whose host goes by another name than Ganeti's for it. A hook that is installed `beside`
+    something does nothing once that is gone.
     """
     if make_folders:
         spool.mkdir(mode=0o750, parents=True, exist_ok=True)
     program = _with_setting(_source(post_hook.__file__), "SPOOL", f'"{post_hook.SPOOL}"', repr(str(spool)))
     program = _with_setting(program, "NODE", '""', repr(node_name))
+    program = _with_setting(program, "BESIDE", '""', repr(str(beside or "")))
     for path in HOOK_PATHS:
         folder = hooks_dir / f"{path}-post.d"
         folder.mkdir(parents=True, exist_ok=True)
@@ -119,7 +149,8 @@ def install_network(
     programs += [(hooks_dir / f"{each}-post.d" / SWEEP_NAME, sweep_hook) for each in sweep_hook.OPERATIONS]
     for target, module in programs:
         target.parent.mkdir(parents=True, exist_ok=True)
-        _write(target, _stub(module, node, python), mode=0o755)
+        without = _NETWORK_WITHOUT if module is kvm_network else _HOOK_WITHOUT
+        _write(target, _stub(module, node, python, without=without), mode=0o755)
 
 
 @click.command()
@@ -147,9 +178,11 @@ def main(  # noqa: PLR0917  # click passes them by name
     network: bool,
 ) -> None:
     """Install Syros' hooks, OS definition and network script on this Ganeti node."""
+    # of what a package installs, this goes when that is removed
+    system = os_dir / OS_NAME
     hooks_dir, os_dir, ganeti_dir = (_below(root, each) for each in (hooks_dir, os_dir, ganeti_dir))
     here = root is None
-    install_hooks(hooks_dir, spool, node_name=node_name, make_folders=here)
+    install_hooks(hooks_dir, spool, node_name=node_name, beside=system, make_folders=here)
     install_os(os_dir, images)
     if network:
         for program, package in _NEEDED.items():
@@ -166,10 +199,17 @@ def _below(root: Path | None, path: Path) -> Path:
     return path if root is None else root / path.relative_to(path.anchor)
 
 
-def _stub(module: ModuleType, node: Node, python: str) -> str:
-    """Give a program that runs a module's main: with its own interpreter, whatever else the node has."""
-    settings = ", ".join(f"{name}={value!r}" for name, value in vars(node).items())
-    return _STUB.format(python=python, mark=_MARK, module=module.__name__, settings=settings)
+def _stub(module: ModuleType, node: Node, python: str, *, without: str) -> str:
+    """Give a program that runs a module's main with its own interpreter, whatever else the node has.
+
+    `without` is what the shell does where there is none.
+    """
+    paths = {"bindings": node.bindings, "notes": node.notes}
+    settings = [f"prefix={json.dumps(node.prefix)}"]
+    settings += [f"{name}=PosixPath({json.dumps(str(path))})" for name, path in paths.items()]
+    program = _PROGRAM.format(module=module.__name__, settings=", ".join(settings))
+    python, prefix, program = (shlex.quote(each) for each in (python, node.prefix, program))
+    return _STUB.format(mark=_MARK, python=python, prefix=prefix, without=without, program=program)
 
 
 def _source(path: str | None) -> str:

@@ -30,8 +30,10 @@ from ganeti_hooks import document, firewall, mac_filter, nft, notes, routes, spo
 from ganeti_hooks.nic import TAP, Nic, describe
 from ganeti_hooks.refused import Refused
 
-_OWN_SETUP = "source /usr/lib/ganeti/net-common; setup_bridge; setup_ovs; setup_route"
-_COMMUNICATION = "gnt.com"
+#: what Ganeti's kvm-ifup does where it finds no network script
+OWN_SETUP = "source /usr/lib/ganeti/net-common; setup_bridge; setup_ovs; setup_route"
+#: what the taps begin with by which Ganeti talks to guests
+COMMUNICATION = "gnt.com"
 _TIMEOUT = 20.0
 _MTU = 1500
 _ETHERNET = ("arp", "ip", "ip6")
@@ -81,7 +83,7 @@ def sweep(node: Node) -> None:
 
 def is_ours(environ: Mapping[str, str], node: Node) -> bool:
     """Tell whether the NIC is one of a cloud's instance, and no other's that the cluster has."""
-    if environ.get("INTERFACE", "").startswith(_COMMUNICATION):
+    if environ.get("INTERFACE", "").startswith(COMMUNICATION):
         return False
     return environ.get("INSTANCE", "").startswith(node.prefix)
 
@@ -156,10 +158,10 @@ def binding(nic: Nic) -> dict[str, object] | None:
 
 def connect(environ: Mapping[str, str]) -> None:
     """Have Ganeti's own functions connect the NIC."""
-    if environ.get("INTERFACE", "").startswith(_COMMUNICATION):
+    if environ.get("INTERFACE", "").startswith(COMMUNICATION):
         return
     done = subprocess.run(
-        ["bash", "-e", "-c", _OWN_SETUP],
+        ["bash", "-e", "-c", OWN_SETUP],
         env=dict(environ),
         stdin=subprocess.DEVNULL,
         timeout=_TIMEOUT,

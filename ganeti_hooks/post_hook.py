@@ -15,6 +15,8 @@ from collections.abc import Mapping
 SPOOL = "/var/spool/syros/hooks"
 #: this node's name as Ganeti knows it; empty for the host's name
 NODE = ""
+#: without this there is no Syros on the node any more: its package was removed, and this file, as configuration, stayed
+BESIDE = ""
 #: with eventd not running for days, the disk is not to fill up
 LIMIT = 10_000
 
@@ -42,6 +44,8 @@ _FACTS = frozenset(
 def main() -> int:
     """Write the file if this node is the master; say on standard error and in syslog why not, otherwise."""
     try:
+        if BESIDE and not os.path.exists(BESIDE):  # noqa: PTH110  # pathlib costs more than all the rest
+            return 0
         if runs_on_master(os.environ.get("GANETI_MASTER", ""), NODE or socket.gethostname()):
             write(SPOOL, document(os.environ, time.time_ns()))
     except Exception as err:  # nothing here may fail an operation of Ganeti's

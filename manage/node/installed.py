@@ -7,6 +7,7 @@ operator may say otherwise: paths, the node's name, the interpreter.
 from __future__ import annotations
 
 import re
+import shlex
 import sys
 import tempfile
 from collections.abc import Callable
@@ -27,8 +28,11 @@ _EARLIER = ("/srv/ganeti/os", "/usr/local/lib/ganeti/os", "/usr/lib/ganeti/os")
 _NET_COMMON = "/usr/lib/ganeti/net-common"
 _MARK = "Syros, installed by ganeti_hooks.install"
 _SETTING = re.compile(
-    r"^(#!.*|(?:SPOOL|NODE|CONFIG|IMAGES) = .*|sys\.exit\(main\(os\.environ, Node\(.*)$", re.MULTILINE
+    r"^(#!.*|(?:SPOOL|NODE|BESIDE|CONFIG|IMAGES) = .*|(?:python|prefix)=.*|sys\.exit\(main\(os\.environ, Node\(.*)$",
+    re.MULTILINE,
 )
+#: of the programs that a shell begins
+_PYTHON = re.compile(r"^python=(.*)$", re.MULTILINE)
 _SPOOL = re.compile(r"^SPOOL = ['\"](.*)['\"]$", re.MULTILINE)
 _PROGRAMS = {"nft": "nftables", "conntrack": "conntrack", "ip": "iproute2"}
 
@@ -102,9 +106,8 @@ def _judged(host: Host, check: str, wanted: list[_File], where: str, again: str)
             closed.append(name)
         if _SETTING.sub("", text) != _SETTING.sub("", each.text):
             other.append(name)
-        interpreter = _interpreter(text)
-        if interpreter is not None and not host.path(interpreter).exists():
-            lost.append(f"{name} ({interpreter})")
+        gone = [each for each in _interpreters(text) if not host.path(each).exists()]
+        lost += [f"{name} ({each})" for each in gone]
     faults = {
         "not there": missing,
         "not executable": closed,
@@ -117,9 +120,11 @@ def _judged(host: Host, check: str, wanted: list[_File], where: str, again: str)
     return finding.well(check, f"{where}, as this version has them")
 
 
-def _interpreter(text: str) -> Path | None:
+def _interpreters(text: str) -> list[Path]:
     first = text.partition("\n")[0]
-    return Path(first.removeprefix("#!").split()[0]) if first.startswith("#!/") else None
+    named = [first.removeprefix("#!").split()[0]] if first.startswith("#!/") else []
+    own = _PYTHON.search(text)
+    return [Path(each) for each in (*named, *(shlex.split(own[1]) if own else ()))]
 
 
 def _spool(host: Host, hooks: list[_File], settings: NodeSettings) -> list[Finding]:

@@ -244,3 +244,14 @@ def test_a_removal_stops_what_runs_and_an_installation_has_it_run_again(cloud: S
     (package,) = (cloud.machine.root / "packages/build/deb").glob("syros-dispatcher_*.deb")
     cloud.machine.run("apt-get", "install", "-y", f"/packages/build/deb/{package.name}", timeout=300)
     assert cloud.pid("syros-dispatcher") != 0
+
+
+def test_what_ganeti_runs_stands_back_once_its_packages_are_removed(cloud: SmallCloud, moved: Before) -> None:
+    cloud.machine.run("apt-get", "remove", "-y", "syros-ganeti-hooks", "syros-common", timeout=300)
+    master = f"GANETI_MASTER={cloud.machine.run('hostname').strip()}"
+    hook = "/etc/ganeti/hooks/instance-start-post.d/syros"
+    assert cloud.machine.run("env", master, "GANETI_OP_CODE=OP_INSTANCE_STARTUP", hook) == ""
+    assert cloud.machine.run("ls", "/var/spool/syros/hooks") == ""
+    script = "/etc/ganeti/kvm-vif-bridge"
+    ours = cloud.machine.ask("env", "INTERFACE=tap0", "INSTANCE=syros-8f1c", script)
+    assert (ours.returncode, "install syros-ganeti-hooks, or purge it" in ours.stderr) == (1, True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import atexit
 import functools
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -35,6 +34,7 @@ from db.projects import Project
 from db.quotas import Resource
 from db.sessions import Sessions
 from db.users import Role, User
+from lab import scratch
 from tests.support import ganeti
 from tests.support.ganeti import FakeRapi
 
@@ -60,8 +60,9 @@ class FakeClock:
 @functools.cache
 def _template() -> Path:
     """An empty database with the schema, made once by the migrations and copied for each test."""
-    folder = Path(tempfile.mkdtemp(prefix="syros-schema-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    folder = scratch.folder("schema")
+    # a worker of several ends without this, and what it left goes with the next run
+    atexit.register(scratch.remove, folder)
     path = folder / "empty.db"
     sessions = Sessions(config.Database(url=f"sqlite:///{path}"))
     schema.upgrade(sessions.engine)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
+import socket
+import subprocess
 from pathlib import Path
 
 import click.testing
@@ -72,3 +75,47 @@ def test_a_network_script_of_somebody_else_is_an_error(tmp_path: Path, monkeypat
     told = run(tmp_path)
     assert told.exit_code == 1
     assert "another program's" in told.output
+
+
+@pytest.fixture
+def removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A node whose package is gone: what was installed has no interpreter any more. Gives the folder of it all."""
+    monkeypatch.setattr("shutil.which", lambda _: "/usr/sbin/nft")
+    assert run(tmp_path, "--python", str(tmp_path / "gone/python")).exit_code == 0
+    shutil.rmtree(tmp_path / "os" / install.OS_NAME)
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/bash").write_text('#!/bin/sh\necho "ganeti: $*"\n')
+    (tmp_path / "bin/bash").chmod(0o755)
+    return tmp_path
+
+
+def connected(folder: Path, **environ: str) -> subprocess.CompletedProcess[str]:
+    """Run the network script with a shell of the test's own in the place of bash."""
+    path = {"PATH": f"{folder}/bin:{os.defpath}"}
+    program = [str(folder / "ganeti" / install.NETWORK_NAME)]
+    return subprocess.run(program, env={**path, **environ}, capture_output=True, text=True, timeout=20, check=False)
+
+
+def test_what_a_removal_leaves_connects_the_guests_of_others_as_ganeti_does(removed: Path) -> None:
+    told = connected(removed, INTERFACE="tap0", INSTANCE="web.example.org")
+    assert (told.returncode, told.stderr) == (0, "")
+    assert told.stdout.startswith("ganeti: -e -c source /usr/lib/ganeti/net-common; setup_bridge")
+    assert connected(removed, INTERFACE="gnt.com.0", INSTANCE="web.example.org").stdout == ""
+
+
+def test_what_a_removal_leaves_has_no_guest_of_ours_start_unguarded(removed: Path) -> None:
+    told = connected(removed, INTERFACE="tap0", INSTANCE="syros-8f1c")
+    assert (told.returncode, told.stdout) == (1, "")
+    assert told.stderr == (
+        f"syros: tap0 of syros-8f1c: {removed}/gone/python is gone: install syros-ganeti-hooks, or purge it\n"
+    )
+
+
+def test_hooks_that_a_removal_leaves_do_nothing(removed: Path) -> None:
+    hooks = [path for path in (removed / "hooks").rglob("*") if path.is_file()]
+    assert len(hooks) > len(install.HOOK_PATHS)
+    master = {"GANETI_MASTER": socket.gethostname(), "GANETI_OP_CODE": "OP_INSTANCE_STARTUP"}
+    for hook in hooks:
+        ended = subprocess.run([hook], env=master, capture_output=True, text=True, timeout=20, check=False)
+        assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", ""), hook
+    assert list((removed / "spool").iterdir()) == []

@@ -48,6 +48,7 @@ class Node:
         shutil.copytree(installed, root, symlinks=True, dirs_exist_ok=True)
         self.write(sys.executable.removeprefix("/"), "")
         self.write("usr/bin/python3", "")
+        self.write("bin/sh", "")
         self.write("etc/syros/syros.toml", CONFIGURATION)
         self.write("usr/lib/ganeti/net-common", "")
         folders = ("run/systemd/system", "var/lib/nfdhcpd", "var/spool/syros/hooks", "run/ganeti/ctrl")
