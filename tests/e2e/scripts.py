@@ -13,7 +13,7 @@ ANSIBLE = ROOT / ".venv-ansible"
 TENANT, OPERATOR = "syros", "syros-admin"
 #: what the scripts have together is more than a project may have that nobody asked for more
 QUOTA = ("--instances", "40", "--cores", "80", "--ram", "204800")
-_PATIENCE = 600
+_PATIENCE = 900
 
 _PYTHON = (sys.executable, "-m")
 _CLOUDS = (TENANT, OPERATOR)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 #: seconds for whatever the cloud does with a server, simulated or real
-PATIENCE = 120.0
+PATIENCE = 300.0
 _PAUSE = 0.2
 
 _Refusal = TypeVar("_Refusal", bound=Exception)

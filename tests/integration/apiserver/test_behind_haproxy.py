@@ -19,6 +19,7 @@ import pytest
 from websockets.sync import client as ws_client
 from websockets.sync import server as ws_server
 
+from apiserver.settings import ApiSettings
 from cloud import vault
 from lab import process
 from tests.conftest import missing
@@ -226,6 +227,19 @@ def test_who_looks_notices_nothing_of_an_api_server_that_is_stopped_in_good_orde
         balanced.wait_seen(api2="UP")
         askers.wait_for_more()
     assert set(askers.found) == {200}
+
+
+@pytest.mark.parametrize("begun", [b"", b"Content-Length: 100\r\n\r\n{"], ids=["headers", "body"])
+def test_who_is_slow_to_ask_keeps_no_thread_of_an_api_server(balanced: Balanced, begun: bytes) -> None:
+    request = b"POST /identity/v3/auth/tokens HTTP/1.1\r\nHost: cloud.example\r\n" + begun
+    tls = balanced.tls()
+    with ExitStack() as stack:
+        for _ in range(2 * ApiSettings.threads * len(balanced.commands)):
+            link = stack.enter_context(socket.create_connection(("127.0.0.1", balanced.port), timeout=30))
+            slow = stack.enter_context(tls.wrap_socket(link, server_hostname="localhost"))
+            slow.sendall(request)
+        assert balanced.ask("GET", "/identity/v3/projects")[0] == 200
+        assert slow.recv(100).startswith(b"HTTP/1.1 408 ")
 
 
 @pytest.mark.parametrize("name", ["console1", "console2"])
