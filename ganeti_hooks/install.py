@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 import shutil
 import sys
@@ -46,16 +45,6 @@ SWEEP_NAME = "syros-sweep"
 _OS_API_VERSION = 20
 _NEEDED = {"nft": "nftables", "conntrack": "conntrack"}
 _MARK = "Syros, installed by ganeti_hooks.install"
-_PROGRAM = """
-import os
-import sys
-from pathlib import PosixPath
-
-from ganeti_hooks.kvm_network import Node
-from {module} import main
-
-sys.exit(main(os.environ, Node({settings})))
-"""
 _STUB = """#!/bin/sh
 # {mark}
 python={python}
@@ -64,7 +53,16 @@ prefix={prefix}
 if [ ! -x "$python" ]; then
     {without}
 fi
-exec "$python" -I -c {program}
+exec "$python" -I - <<'END'
+import os
+import sys
+from pathlib import PosixPath
+
+from ganeti_hooks.kvm_network import Node
+from {module} import main
+
+sys.exit(main(os.environ, Node({settings})))
+END
 """
 #: the network script without its interpreter: others' guests are Ganeti's, and none of ours starts unguarded
 _NETWORK_WITHOUT = f"""case "$INTERFACE" in
@@ -145,11 +143,15 @@ def install_network(
         raise FileExistsError(f"{path} is another program's: have it do what ours does, or remove it")
     if make_folders:
         node.bindings.mkdir(mode=0o750, parents=True, exist_ok=True)
-    programs = [(path, kvm_network), (hooks_dir / "instance-modify-post.d" / FIREWALL_NAME, firewall_hook)]
-    programs += [(hooks_dir / f"{each}-post.d" / SWEEP_NAME, sweep_hook) for each in sweep_hook.OPERATIONS]
-    for target, module in programs:
+    programs = [
+        (path, kvm_network, _NETWORK_WITHOUT),
+        (hooks_dir / "instance-modify-post.d" / FIREWALL_NAME, firewall_hook, _HOOK_WITHOUT),
+    ]
+    programs += [
+        (hooks_dir / f"{each}-post.d" / SWEEP_NAME, sweep_hook, _HOOK_WITHOUT) for each in sweep_hook.OPERATIONS
+    ]
+    for target, module, without in programs:
         target.parent.mkdir(parents=True, exist_ok=True)
-        without = _NETWORK_WITHOUT if module is kvm_network else _HOOK_WITHOUT
         _write(target, _stub(module, node, python, without=without), mode=0o755)
 
 
@@ -204,12 +206,14 @@ def _stub(module: ModuleType, node: Node, python: str, *, without: str) -> str:
 
     `without` is what the shell does where there is none.
     """
-    paths = {"bindings": node.bindings, "notes": node.notes}
-    settings = [f"prefix={json.dumps(node.prefix)}"]
-    settings += [f"{name}=PosixPath({json.dumps(str(path))})" for name, path in paths.items()]
-    program = _PROGRAM.format(module=module.__name__, settings=", ".join(settings))
-    python, prefix, program = (shlex.quote(each) for each in (python, node.prefix, program))
-    return _STUB.format(mark=_MARK, python=python, prefix=prefix, without=without, program=program)
+    return _STUB.format(
+        mark=_MARK,
+        python=shlex.quote(python),
+        prefix=shlex.quote(node.prefix),
+        without=without,
+        module=module.__name__,
+        settings=", ".join(f"{name}={value!r}" for name, value in vars(node).items()),
+    )
 
 
 def _source(path: str | None) -> str:

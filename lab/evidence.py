@@ -9,6 +9,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from lab import cloud as lab_cloud
+from lab import process
 
 _ROWS = 60
 _LOG_LINES = 40
@@ -43,7 +44,7 @@ def _database_jobs(cloud: lab_cloud.LabCloud) -> str:
 def _ganeti_jobs(cloud: lab_cloud.LabCloud) -> str:
     try:
         ended = cloud.cluster.run(_GANETI_JOBS, timeout=30, check=False)
-    except (OSError, subprocess.SubprocessError) as err:
+    except (OSError, subprocess.SubprocessError, process.LabError) as err:
         return str(err)
     return "\n".join((ended.stdout + ended.stderr).splitlines()[-_ROWS:])
 

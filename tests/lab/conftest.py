@@ -27,7 +27,8 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Add to the report of a test that failed what the cloud knows of itself: it is gone before anybody can look."""
     report = yield
-    lab = getattr(item, "funcargs", {}).get("cloud")
-    if report.failed and report.when == "call" and isinstance(lab, lab_cloud.LabCloud):
-        report.sections += evidence.of(lab)
+    if report.failed and report.when == "call":
+        for lab in getattr(item, "funcargs", {}).values():
+            if isinstance(lab, lab_cloud.LabCloud):
+                report.sections += evidence.of(lab)
     return report

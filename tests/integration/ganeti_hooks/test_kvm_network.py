@@ -185,4 +185,4 @@ def test_the_script_of_somebody_else_is_not_overwritten(tmp_path: Path) -> None:
     install.install_network(
         tmp_path / "hooks", tmp_path, kvm_network.Node(prefix="cloud2-", bindings=tmp_path / "bindings")
     )
-    assert 'prefix="cloud2-"' in (tmp_path / install.NETWORK_NAME).read_text()
+    assert "prefix='cloud2-'" in (tmp_path / install.NETWORK_NAME).read_text()
