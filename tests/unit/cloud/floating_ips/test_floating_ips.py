@@ -2,85 +2,26 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import pytest
 
-from cloud import floating_ips, floating_moves, instances, interfaces, networks, ports, quotas, security_groups
+from cloud import floating_ips, instances, interfaces, networks, ports, quotas, security_groups
 from cloud.floating_ips import FloatingChange, FloatingSpec, Target
 from cloud.ports import Interface, PortChange, PortSpec
 from cloud.security_groups import GroupSpec
 from cloud.states import Action
 from common.errors import Busy, CloudError, Conflict, Forbidden, Invalid, NotFound, QuotaExceeded
 from common.jobs import Opcode
-from db import address_history
-from db import quotas as quota_rows
-from db.floating_ips import Filter, FloatingView
-from db.instances import Instance, State, Task
+from db.floating_ips import Filter
+from db.instances import State, Task
 from db.quotas import Resource
 from db.users import Role
 from tests.support import clouds, ganeti
 from tests.support import networks as made_networks
 from tests.support.clouds import World
-
-IP = ipaddress.ip_address
-
-
-@pytest.fixture
-def outside(world: World) -> str:
-    """An external network."""
-    return made_networks.add(world.cloud, "203.0.113.0/29", name="outside", external=True, link="br1")
-
-
-@pytest.fixture
-def server(world: World) -> str:
-    """A server that runs, with one interface in a network of its own."""
-    made_networks.add(world.cloud, "10.0.0.0/24", name="inside", is_default=True)
-    return world.active()
-
-
-def fixed_port(world: World, server: str) -> str:
-    return interfaces.page(world.cloud, world.fresh(), server)[0].view.port.id
-
-
-def take(world: World, network: str, **wanted: object) -> FloatingView:
-    world.clock.tick()
-    return floating_ips.create(world.cloud, world.fresh(), FloatingSpec(network, **wanted))  # type: ignore[arg-type]
-
-
-def associate(world: World, floating: str, port: str | None, ip: str | None = None) -> FloatingView:
-    world.clock.tick()
-    target = Target(port, IP(ip) if ip else None) if port else None
-    return floating_ips.update(world.cloud, world.fresh(), floating, FloatingChange(associates=True, target=target))
-
-
-def show(world: World, floating: str) -> FloatingView:
-    return floating_ips.get(world.cloud, world.fresh(), floating)
-
-
-def used(world: World) -> int:
-    with world.cloud.sessions.read() as db:
-        return quota_rows.usages(db, world.project.id).get(Resource.FLOATING_IPS, 0)
-
-
-def ips(world: World, server: str) -> list[tuple[str, bool]]:
-    return [(each.ip, each.floating) for each in ports.shown(world.cloud, [server]).get(server, ())]
-
-
-@pytest.fixture
-def kept(world: World, outside: str, server: str) -> str:
-    """The id of a floating IP that nobody has; the server is there."""
-    return take(world, outside).floating.id
-
-
-@pytest.fixture
-def associated(world: World, kept: str, server: str) -> str:
-    """The id of a floating IP that the server has."""
-    associate(world, kept, fixed_port(world, server))
-    world.run_out(server)
-    return kept
+from tests.unit.cloud.floating_ips.holding import IP, associate, fixed_port, ips, show, take, used
 
 
 def test_an_address_is_taken_shown_and_given_back(world: World, outside: str) -> None:
@@ -238,157 +179,6 @@ def test_another_port_of_the_same_server_is_named_without_a_job(world: World, as
     found = associate(world, associated, second.port.id)
     assert (found.fixed and found.fixed.id, found.floating.fixed_ip) == (second.port.id, second.addresses[0].ip)
     assert world.run_out(server) == []
-
-
-@pytest.fixture
-def other(world: World, associated: str) -> str:
-    """Another server, beside the one that has the floating IP."""
-    assert associated
-    return world.active("other")
-
-
-def go_on(world: World) -> int:
-    world.clock.tick()
-    return floating_moves.plan(world.cloud)
-
-
-def test_it_leaves_one_server_and_then_comes_to_another(world: World, associated: str, server: str, other: str) -> None:
-    port = fixed_port(world, other)
-    asked = associate(world, associated, port)
-    assert (asked.fixed and asked.fixed.id, asked.fixed_ip, asked.moving) == (port, "10.0.0.3", True)
-    assert (asked.port.instance_id, world.instance(server).task) == (server, Task.DETACHING)
-    assert (go_on(world), world.instance(other).task) == (0, None)
-
-    world.finish(server)
-    assert (show(world, associated).port.instance_id, ips(world, other)) == (None, [("10.0.0.3", False)])
-    assert (go_on(world), go_on(world)) == (1, 0)
-    found = show(world, associated)
-    assert (found.port.instance_id, found.moving, world.instance(other).task) == (other, False, Task.ATTACHING)
-    assert {job.request_id for job in world.jobs(other) if job.finished_at is None} == {
-        job.request_id for job in world.jobs(server) if job.action == Action.DETACH_INTERFACE
-    }
-    world.run_out(server)
-    world.run_out(other)
-    found = show(world, associated)
-    assert (found.fixed and found.fixed.id, found.floating.fixed_ip, found.port.instance_id) == (
-        port,
-        "10.0.0.3",
-        other,
-    )
-    assert (ips(world, server), ips(world, other)[1:]) == ([("10.0.0.2", False)], [("203.0.113.2", True)])
-    assert quotas.audit(world.cloud) == []
-
-
-def test_its_history_has_it_at_one_server_and_then_at_the_other(
-    world: World, associated: str, server: str, other: str
-) -> None:
-    associate(world, associated, fixed_port(world, other))
-    world.run_out(server)
-    go_on(world)
-    world.run_out(other)
-    address = show(world, associated).address.ip
-    with world.cloud.sessions.read() as db:
-        held = list(reversed(address_history.page(db, address, limit=9)))
-    assert [each.instance_id for each in held] == [None, server, None, other]
-    assert [each.until for each in held[:-1]] == [each.since for each in held[1:]]
-
-
-def test_a_detach_that_fails_leaves_it_where_it_was(world: World, associated: str, server: str, other: str) -> None:
-    before = show(world, associated)
-    associate(world, associated, fixed_port(world, other))
-    world.finish(server, failed=ganeti.error())
-    found = show(world, associated)
-    assert (found.port.instance_id, found.moving, found.fixed_ip) == (server, False, "10.0.0.2")
-    assert found.fixed and before.fixed
-    assert found.fixed.id == before.fixed.id
-    assert (go_on(world), ips(world, other)) == (0, [("10.0.0.3", False)])
-
-
-def test_an_attach_that_fails_leaves_it_with_neither(world: World, associated: str, server: str, other: str) -> None:
-    associate(world, associated, fixed_port(world, other))
-    world.run_out(server)
-    assert go_on(world) == 1
-    world.finish(other)
-    world.finish(other, failed=ganeti.error())
-    found = show(world, associated)
-    assert (found.port.instance_id, found.fixed, found.moving) == (None, None, False)
-    assert (go_on(world), used(world), world.instance(other).task) == (0, 1, None)
-
-
-def test_it_waits_for_a_server_that_is_used_meanwhile(world: World, associated: str, server: str, other: str) -> None:
-    associate(world, associated, fixed_port(world, other))
-    world.act(other, Action.STOP)
-    world.run_out(server)
-    assert (go_on(world), show(world, associated).moving) == (0, True)
-    world.run_out(other)
-    assert go_on(world) == 1
-    world.run_out(other)
-    assert ips(world, other)[1:] == [("203.0.113.2", True)]
-
-
-def test_it_comes_to_no_server_that_is_gone_or_broken(world: World, associated: str, server: str, other: str) -> None:
-    associate(world, associated, fixed_port(world, other))
-    world.delete(other)
-    world.run_out(server)
-    world.run_out(other)
-    assert go_on(world) == 0
-    third = world.active("third")
-    associate(world, associated, fixed_port(world, third))
-    world.run_out(third)
-    fourth = world.active("fourth")
-    associate(world, associated, fixed_port(world, fourth))
-    with world.cloud.sessions.begin() as db:
-        db.get_one(Instance, fourth).state = State.ERROR
-    world.run_out(third)
-    assert go_on(world) == 0
-    found = show(world, associated)
-    assert (found.port.instance_id, found.fixed, found.moving, used(world)) == (None, None, False, 1)
-
-
-@pytest.mark.parametrize("left", [False, True])
-def test_who_changes_their_mind_meanwhile_is_heard(
-    world: World, associated: str, server: str, other: str, left: bool
-) -> None:
-    third = world.active("third")
-    associate(world, associated, fixed_port(world, other))
-    if left:
-        world.run_out(server)
-    found = associate(world, associated, fixed_port(world, third))
-    assert found.fixed and found.fixed.id == fixed_port(world, third)
-    if left:
-        world.run_out(third)
-        associate(world, associated, fixed_port(world, other))
-        associate(world, associated, None)
-        world.run_out(third)
-        assert (go_on(world), show(world, associated).fixed) == (0, None)
-        return
-    with pytest.raises(Busy):
-        associate(world, associated, fixed_port(world, server))
-    world.run_out(server)
-    assert go_on(world) == 1
-    world.run_out(third)
-    assert (ips(world, other)[1:], ips(world, third)[1:]) == ([], [("203.0.113.2", True)])
-
-
-def test_one_that_is_deleted_on_its_way_is_gone(world: World, associated: str, server: str, other: str) -> None:
-    associate(world, associated, fixed_port(world, other))
-    floating_ips.delete(world.cloud, world.fresh(), associated)
-    world.run_out(server)
-    assert (go_on(world), used(world), quotas.audit(world.cloud)) == (0, 0, [])
-    with pytest.raises(NotFound):
-        show(world, associated)
-
-
-def test_what_cannot_come_to_the_other_server_stays(world: World, associated: str, server: str, other: str) -> None:
-    inside = interfaces.page(world.cloud, world.fresh(), other)[0].view.port.network_id
-    for _ in range(interfaces.MOST - 1):
-        interfaces.attach(world.cloud, world.fresh(), other, Interface(network_id=inside))
-        world.run_out(other)
-    with pytest.raises(Conflict, match="interfaces"):
-        associate(world, associated, fixed_port(world, other))
-    with pytest.raises(Invalid, match="fixed_ip_address"):
-        associate(world, associated, fixed_port(world, world.active("third")), "10.0.0.77")
-    assert (show(world, associated).port.instance_id, world.instance(server).task) == (server, None)
 
 
 def test_while_something_is_under_way_nothing_else_begins(world: World, kept: str, server: str) -> None:
